@@ -145,7 +145,7 @@ async fn an_unknown_issuer_is_not_trusted() {
     assert!(
         error
             .to_string()
-            .contains("is not trusted (UnknownIssuer); set certificate-database-file"),
+            .contains("is not trusted (no authority trusted here has signed it); set certificate-database-file"),
         "{error}"
     );
 }
