@@ -4,7 +4,10 @@ use std::{
     future::Future,
     net::{SocketAddr, TcpListener, UdpSocket},
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use gstmoq::net::{
     Accepted, ConnectOptions, Connected, Error, Failure, Fingerprint, Kind, ListenOptions,
     Listener, Quic, Tls, connect,
 };
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -80,7 +84,12 @@ async fn a_development_url_fetches_the_fingerprint() {
 
 #[tokio::test]
 async fn a_dual_stack_listener_serves_both_families() {
-    for host in ["127.0.0.1", "[::1]"] {
+    let six = UdpSocket::bind("[::1]:0").is_ok();
+    for host in if six {
+        &["127.0.0.1", "[::1]"][..]
+    } else {
+        &["127.0.0.1"]
+    } {
         let server = listen("[::]:0", &["moql"]).await;
         let port = server.local_addr().port();
         let options = options(&format!("http://{host}:{port}/"), Tls::default());
@@ -212,6 +221,8 @@ async fn the_client_chooses_the_sub_protocol() {
 
 #[tokio::test]
 async fn a_token_arrives_in_the_query_and_nowhere_else() {
+    let heard = Heard::default();
+    tracing::subscriber::set_global_default(heard.clone()).unwrap();
     let server = listen("127.0.0.1:0", &["moql"]).await;
     let mut options = options(&format!("https://{}/?a=b", server.local_addr()), insecure());
     options.token = Some("header.payload.signature".into());
@@ -221,11 +232,125 @@ async fn a_token_arrives_in_the_query_and_nowhere_else() {
         Some("a=b&jwt=header.payload.signature")
     );
     assert!(!format!("{connected:?}{accepted:?}{options:?}").contains("payload"));
+    echo(&connected, &accepted).await;
+    let heard = heard.0.lock().unwrap();
+    assert!(heard.contains("listening"), "{heard}");
+    assert!(!heard.contains("payload"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_refused_request_says_what_to_check() {
+    for (status, kind, says) in [
+        (
+            401,
+            Kind::NotAuthorized,
+            "does not allow this session (HTTP status 401); check auth-token and the path of the URL",
+        ),
+        (
+            403,
+            Kind::NotAuthorized,
+            "does not allow this session (HTTP status 403); check auth-token and the path of the URL",
+        ),
+        (
+            404,
+            Kind::NotFound,
+            "does not know the path of the URL (HTTP status 404)",
+        ),
+        (500, Kind::Refused, "refused the session (HTTP status 500)"),
+    ] {
+        let pki = Pki::new();
+        let endpoint =
+            quinn::Endpoint::server(pki.server(), SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = endpoint.local_addr().unwrap();
+        let mut server = web_transport_quinn::Server::new(endpoint);
+        let status = web_transport_quinn::http::StatusCode::from_u16(status).unwrap();
+        let serving = tokio::spawn(async move {
+            let request = server.accept().await.unwrap();
+            let connection = request.conn().clone();
+            request.reject(status).await.unwrap();
+            connection.closed().await;
+        });
+        let mut options = options(&format!("https://{address}/room"), insecure());
+        options.token = Some("secret".into());
+        let error = within(connect(&options)).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(
+            error.to_string(),
+            format!("cannot connect to {address}: {address} {says}")
+        );
+        assert!(!format!("{error:?}").contains("secret"));
+        within(serving).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn clients_that_never_finish_do_not_hold_up_others() {
+    let pki = Pki::new();
+    let mut server = listen_as(Some(pki.identity())).await;
+    let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
+    let (sender, mut accepted) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(session) = server.accept().await {
+            let _ = sender.send(session);
+        }
+    });
+
+    // More than are let in without a proof of their address; none of them asks for a session.
+    let mut endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    endpoint.set_default_client_config(pki.client());
+    let mut stuck = Vec::new();
+    for _ in 0..80 {
+        stuck.push(
+            within(endpoint.connect(address, "localhost").unwrap())
+                .await
+                .unwrap(),
+        );
+    }
+    let tls = Tls {
+        roots_file: Some(pki.root.clone()),
+        ..Tls::default()
+    };
+    let options = options(&format!("https://localhost:{}/after", address.port()), tls);
+    let connected = within(connect(&options)).await.unwrap();
+    let accepted = within(accepted.recv()).await.unwrap();
+    assert_eq!(accepted.path, "/after");
+    echo(&connected, &accepted).await;
+    assert!(
+        stuck
+            .iter()
+            .all(|connection| connection.close_reason().is_none())
+    );
+}
+
+#[tokio::test]
+async fn closed_sessions_leave_no_task_behind() {
+    let alive = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = alive();
+    for scheme in ["https", "moql"] {
+        let mut server = listen("127.0.0.1:0", &["moql"]).await;
+        let options = options(&format!("{scheme}://{}/", server.local_addr()), insecure());
+        let (connected, accepted) =
+            within(async { tokio::join!(connect(&options), server.accept()) }).await;
+        connected.unwrap().transport.close(0, b"done");
+        within(accepted.unwrap().transport.closed()).await;
+        drop(server);
+        within(async {
+            while alive() > before {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
 async fn where_nothing_listens_the_error_comes_at_once_and_names_the_address() {
-    let address = free_port();
+    // The port of tcpmux, which no system hands out and nobody runs.
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
     let error = within(connect(&options(
         &format!("https://{address}/"),
         insecure(),
@@ -457,9 +582,7 @@ async fn the_made_certificate_suits_browsers() {
     );
     let (connected, _accepted) = session(server, &options).await;
     let chain = connected.transport.peer_identity().unwrap();
-    let chain = chain
-        .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
-        .unwrap();
+    let chain = chain.downcast::<Vec<CertificateDer<'static>>>().unwrap();
     let der: &[u8] = &chain[0];
 
     // SubjectPublicKeyInfo: id-ecPublicKey, prime256v1.
@@ -575,6 +698,40 @@ impl Pki {
         }
     }
 
+    /// A foreign server with this certificate.
+    fn server(&self) -> quinn::ServerConfig {
+        let chain = CertificateDer::pem_file_iter(&self.chain)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        let mut tls = rustls::ServerConfig::builder_with_provider(ring())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        tls.alpn_protocols = vec![b"h3".to_vec()];
+        let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
+        quinn::ServerConfig::with_crypto(Arc::new(tls))
+    }
+
+    /// A foreign client that trusts the root and says that it speaks HTTP/3.
+    fn client(&self) -> quinn::ClientConfig {
+        let mut roots = rustls::RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_file(&self.root).unwrap())
+            .unwrap();
+        let mut tls = rustls::ClientConfig::builder_with_provider(ring())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h3".to_vec()];
+        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+        quinn::ClientConfig::new(Arc::new(tls))
+    }
+
     fn identity(&self) -> (PathBuf, PathBuf) {
         (self.chain.clone(), self.key.clone())
     }
@@ -583,6 +740,48 @@ impl Pki {
 impl Drop for Pki {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn ring() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Every event and span of every crate in this process, as text.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<String>>);
+
+impl tracing::Subscriber for Heard {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        attributes.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+impl tracing::field::Visit for Heard {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0
+            .lock()
+            .unwrap()
+            .push_str(&format!("{field}={value:?}\n"));
     }
 }
 
@@ -652,13 +851,6 @@ fn insecure() -> Tls {
         disable_verify: true,
         ..Tls::default()
     }
-}
-
-/// An address of this machine where nothing listens.
-fn free_port() -> SocketAddr {
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-    let udp = UdpSocket::bind(tcp.local_addr().unwrap()).unwrap();
-    udp.local_addr().unwrap()
 }
 
 /// Both ends of a session with `server`, which goes on accepting until the test ends.
