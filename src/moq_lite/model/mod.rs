@@ -1,0 +1,22 @@
+//! What is published and read: origins, broadcasts, tracks, groups, frames.
+//!
+//! State only: no wire, no transport, no runtime, no tasks. Every handle is
+//! cheap to clone and may be used from any thread; clean-up is the `Drop` of
+//! the last handle.
+
+mod broadcast;
+mod cell;
+mod frame;
+mod group;
+mod origin;
+mod produce;
+mod time;
+mod track;
+
+pub use broadcast::*;
+pub use frame::*;
+pub use group::*;
+pub use origin::*;
+pub use produce::*;
+pub use time::*;
+pub use track::*;
