@@ -112,7 +112,8 @@ impl<V: Clone, T: Encode<V>> Encode<V> for &[T] {
     /// The number of items, then each.
     fn encode<W: BufMut>(&self, w: &mut W, version: V) -> Result<(), BoundsExceeded> {
         self.len().encode(w, version.clone())?;
-        self.iter().try_for_each(|item| item.encode(w, version.clone()))
+        self.iter()
+            .try_for_each(|item| item.encode(w, version.clone()))
     }
 }
 

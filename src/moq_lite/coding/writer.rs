@@ -102,7 +102,9 @@ impl<S: SendStream, V> Writer<S, V> {
     }
 
     fn stream(&mut self) -> &mut S {
-        self.stream.as_mut().expect("only with_version takes it, and it takes self")
+        self.stream
+            .as_mut()
+            .expect("only with_version takes it, and it takes self")
     }
 }
 

@@ -350,7 +350,10 @@ mod tests {
     fn the_debug_form_uses_the_largest_whole_unit() {
         assert_eq!(format!("{:?}", Time::new(100_000)), "100s");
         assert_eq!(format!("{:?}", Time::new(5_500)), "5500ms");
-        assert_eq!(format!("{:?}", Timescale::<1_000_000>::new(1_500)), "1500µs");
+        assert_eq!(
+            format!("{:?}", Timescale::<1_000_000>::new(1_500)),
+            "1500µs"
+        );
         assert_eq!(format!("{:?}", Time::ZERO), "0s");
     }
 }
