@@ -141,7 +141,7 @@ class Run:
         else:
             source = sink
             video = (
-                "videotestsrc is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=30/1"
+                "videotestsrc is-live=true pattern=smpte ! video/x-raw,width=1280,height=720,framerate=30/1"
                 ' ! clockoverlay time-format=%H:%M:%S font-desc="Sans 48" halignment=center valignment=center'
                 " ! timeoverlay halignment=right valignment=bottom"
                 " ! x264enc tune=zerolatency speed-preset=veryfast bitrate=4000 key-int-max=60"
