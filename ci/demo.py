@@ -38,6 +38,7 @@ class Failure(Exception):
 
 def main():
     options = arguments()
+    sys.stdout.reconfigure(line_buffering=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.default_int_handler)
     for old in glob.glob(os.path.join(options.out, "picture-*.png")):
