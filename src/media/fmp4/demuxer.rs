@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use mp4_atom::FourCC;
 
-use super::fragment::{self, Place, Planned};
+use super::fragment::{self, Clock, Place, Planned};
 use super::input::Input;
 use super::movie::Movie;
 use super::{Error, Track};
@@ -48,8 +48,8 @@ pub struct Demuxer {
     movie: Option<Movie>,
     /// Where the last `ftyp` box started.
     file: u64,
-    /// By track of the movie: where the next fragment starts in time when it does not say.
-    next_times: Vec<u64>,
+    /// One for each track of the movie.
+    clocks: Vec<Clock>,
     /// In the order of their positions.
     plan: VecDeque<Planned>,
     events: VecDeque<Event>,
@@ -269,7 +269,7 @@ impl Demuxer {
     fn moov(&mut self, body: &Bytes) -> Result<(), Error> {
         let movie = Movie::parse(body)?;
         if self.movie.as_ref() != Some(&movie) {
-            self.next_times = vec![0; movie.tracks.len()];
+            self.clocks = vec![Clock::default(); movie.tracks.len()];
             let tracks = movie
                 .tracks
                 .iter()
@@ -288,7 +288,7 @@ impl Demuxer {
             file: self.file,
         };
         let mut plan = Vec::from(std::mem::take(&mut self.plan));
-        fragment::parse(body, place, movie, &mut self.next_times, &mut plan)?;
+        fragment::parse(body, place, movie, &mut self.clocks, &mut plan)?;
         plan.sort_by_key(|sample| sample.position);
         for pair in plan.windows(2) {
             if pair[0].end() > pair[1].position {

@@ -44,14 +44,21 @@ pub(super) struct Place {
     pub(super) file: u64,
 }
 
-/// Adds the samples of a `moof` box's content to `plan`.
-///
-/// `next` holds, track by track, the decode time at which the next fragment starts when it does not say.
+/// Where a track has got to in time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clock {
+    /// The decode time at which the next fragment starts when it does not say.
+    next: u64,
+    /// The duration of the sample before it.
+    last: u32,
+}
+
+/// Adds the samples of a `moof` box's content to `plan`. There is one clock for each track of the movie.
 pub(super) fn parse(
     moof: &[u8],
     place: Place,
     movie: &Movie,
-    next: &mut [u64],
+    clocks: &mut [Clock],
     plan: &mut Vec<Planned>,
 ) -> Result<(), Error> {
     // Without any word about it, the first track's data start at the fragment, the next one's
@@ -60,7 +67,7 @@ pub(super) fn parse(
     for child in children(FourCC::new(b"moof"), moof) {
         let child = child?;
         if child.kind == FourCC::new(b"traf") {
-            end = track_fragment(child, place, end, movie, next, plan)?;
+            end = track_fragment(child, place, end, movie, clocks, plan)?;
         }
     }
     Ok(())
@@ -71,7 +78,7 @@ fn track_fragment(
     place: Place,
     end: u64,
     movie: &Movie,
-    next: &mut [u64],
+    clocks: &mut [Clock],
     plan: &mut Vec<Planned>,
 ) -> Result<u64, Error> {
     let tfhd: Tfhd = require(traf.kind, traf.body, b"tfhd")?.decode()?;
@@ -90,13 +97,14 @@ fn track_fragment(
         tfhd: &tfhd,
         base,
         position: base,
-        time: next[index],
+        clock: clocks[index],
+        announced: None,
         plan,
     };
     for child in children(traf.kind, traf.body) {
         let child = child?;
         if child.kind == Tfdt::KIND {
-            run.time = child.decode::<Tfdt>()?.base_media_decode_time;
+            run.announced = Some(child.decode::<Tfdt>()?.base_media_decode_time);
         }
     }
     for child in children(traf.kind, traf.body) {
@@ -105,7 +113,10 @@ fn track_fragment(
             run.read(child)?;
         }
     }
-    next[index] = run.time;
+    if let Some(time) = run.announced {
+        run.clock.next = time;
+    }
+    clocks[index] = run.clock;
     Ok(run.position)
 }
 
@@ -115,7 +126,9 @@ struct Run<'a> {
     tfhd: &'a Tfhd,
     base: u64,
     position: u64,
-    time: u64,
+    clock: Clock,
+    /// The decode time of the next sample where the fragment says it.
+    announced: Option<u64>,
     plan: &'a mut Vec<Planned>,
 }
 
@@ -145,14 +158,31 @@ impl Run<'_> {
         let size = self.tfhd.default_sample_size.unwrap_or(defaults.size);
         let flags = self.tfhd.default_sample_flags.unwrap_or(defaults.flags);
         for entry in trun.samples.iter() {
+            let duration = self.start(count, entry.duration.unwrap_or(duration));
             self.sample(
                 entry.size.unwrap_or(size),
-                entry.duration.unwrap_or(duration),
+                duration,
                 entry.flags.unwrap_or(flags),
                 entry.cts.unwrap_or(0),
             )?;
         }
         Ok(())
+    }
+
+    /// Sets the clock to the announced time of the first sample and returns the sample's duration.
+    ///
+    /// With one sample per fragment, ffmpeg may announce the time at which a sample ends, and say that
+    /// it takes no time. Such a sample starts where the one before ended.
+    fn start(&mut self, count: u32, duration: u32) -> u32 {
+        let Some(announced) = self.announced.take() else {
+            return duration;
+        };
+        let gap = announced.saturating_sub(self.clock.next);
+        if count == 1 && duration == 0 && (1..=2 * u64::from(self.clock.last)).contains(&gap) {
+            return u32::try_from(gap).unwrap_or(self.clock.last);
+        }
+        self.clock.next = announced;
+        duration
     }
 
     fn sample(&mut self, size: u32, duration: u32, flags: u32, offset: i64) -> Result<(), Error> {
@@ -170,10 +200,13 @@ impl Run<'_> {
                 .filter(|time| (-MAX_TIME..=MAX_TIME).contains(time));
             time.ok_or(Error::Time(track))
         };
-        let dts = i128::from(self.time) + i128::from(self.track.shift);
+        let dts = i128::from(self.clock.next) + i128::from(self.track.shift);
         let (dts, pts) = (in_range(dts)?, in_range(dts + i128::from(offset))?);
         let position = self.position;
-        self.time = self.time.saturating_add(duration.into());
+        self.clock = Clock {
+            next: self.clock.next.saturating_add(duration.into()),
+            last: duration,
+        };
         self.position = position.saturating_add(size.into());
         // A sample without bytes is a pause: it takes time and there is nothing to decode.
         if size > 0 {
