@@ -4,6 +4,19 @@
 //! cheap to clone and may be used from any thread; clean-up is the `Drop` of
 //! the last handle.
 
+mod broadcast;
+mod cell;
+mod frame;
+mod group;
+mod origin;
+mod produce;
 mod time;
+mod track;
 
+pub use broadcast::*;
+pub use frame::*;
+pub use group::*;
+pub use origin::*;
+pub use produce::*;
 pub use time::*;
+pub use track::*;

@@ -1,0 +1,294 @@
+//! A group: frames that are delivered in order and decoded together.
+
+use bytes::Bytes;
+
+use super::{
+    Chunks, Frame, FrameConsumer, FrameProducer, Produce,
+    cell::{Consumer, Content, Producer, Shared},
+    frame::FrameState,
+};
+use crate::moq_lite::{Error, Result, coding::VarInt};
+
+/// The place of a group in its track.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Group {
+    /// Rises from group to group; gaps are legal. Below 2^62.
+    pub sequence: u64,
+}
+
+impl Group {
+    /// The most frames that one group may have.
+    pub const MAX_FRAMES: usize = 8192;
+
+    /// The most bytes that the frames of one group may have together.
+    pub const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+    /// A group that belongs to no track yet.
+    pub fn produce(self) -> Produce<GroupProducer, GroupConsumer> {
+        let producer = GroupProducer::from(self);
+        let consumer = producer.consume();
+        Produce { producer, consumer }
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.sequence <= VarInt::MAX.into_inner()
+    }
+}
+
+macro_rules! from_integers {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for Group {
+            fn from(sequence: $integer) -> Self {
+                Self { sequence: sequence as u64 }
+            }
+        }
+    )*};
+}
+
+from_integers!(u16, u32, u64, usize);
+
+/// A frame as a group keeps it.
+pub(super) enum Slot {
+    Whole(Chunks),
+    Live(Frame, Shared<FrameState>),
+}
+
+impl Slot {
+    fn consume(&self) -> FrameConsumer {
+        match self {
+            Self::Whole(chunks) => FrameConsumer::whole(chunks.clone()),
+            Self::Live(info, state) => FrameConsumer::live(info.clone(), state.consume()),
+        }
+    }
+
+    fn size(&self) -> u64 {
+        match self {
+            Self::Whole(chunks) => chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+            Self::Live(info, _) => info.size,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct GroupState {
+    frames: Vec<Slot>,
+    bytes: u64,
+    /// Frames that were let go when the group became too old to keep.
+    expired: usize,
+}
+
+impl Content for GroupState {}
+
+impl GroupState {
+    fn push(&mut self, slot: Slot) -> Result<()> {
+        let bytes = self.bytes.saturating_add(slot.size());
+        if self.expired > 0 {
+            return Err(Error::Old);
+        }
+        if bytes > Group::MAX_BYTES || self.frames.len() >= Group::MAX_FRAMES {
+            return Err(Error::TooLarge);
+        }
+        self.bytes = bytes;
+        self.frames.push(slot);
+        Ok(())
+    }
+
+    fn frame(&self, index: usize) -> Option<Result<FrameConsumer>> {
+        if index < self.expired {
+            return Some(Err(Error::Old));
+        }
+        self.frames.get(index).map(|slot| Ok(slot.consume()))
+    }
+}
+
+/// Writes the frames of a group. Clones write to the same group.
+#[derive(Clone)]
+pub struct GroupProducer {
+    /// The place of the group in its track.
+    pub info: Group,
+    state: Producer<GroupState>,
+}
+
+impl GroupProducer {
+    /// Appends a complete frame; it is not copied.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] beyond [`Group::MAX_FRAMES`] or [`Group::MAX_BYTES`],
+    /// [`Error::Old`] when the track no longer keeps this group, the reason of
+    /// the end when the group has ended.
+    pub fn write_frame<B: Into<Bytes>>(&mut self, frame: B) -> Result<()> {
+        self.write_frame_chunks([frame.into()])
+    }
+
+    /// Appends a complete frame that lies in several pieces; none is copied.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn write_frame_chunks(&mut self, chunks: impl IntoIterator<Item = Bytes>) -> Result<()> {
+        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
+        self.push(Slot::Whole(chunks.collect()))
+    }
+
+    /// Appends a frame whose bytes follow.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn create_frame(&mut self, info: Frame) -> Result<FrameProducer> {
+        let frame = FrameProducer::from(info.clone());
+        self.push(Slot::Live(info, frame.share()))?;
+        Ok(frame)
+    }
+
+    /// Appends a frame that is written elsewhere, from its first chunk on.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn append_frame(&mut self, consumer: FrameConsumer) -> Result<()> {
+        self.push(consumer.into_slot())
+    }
+
+    /// Ends the group.
+    pub fn close(self) {
+        self.state.end(Ok(()));
+    }
+
+    /// Ends the group with an error.
+    pub fn abort(self, err: Error) {
+        self.state.end(Err(err));
+    }
+
+    /// A reader that starts at the first frame.
+    pub fn consume(&self) -> GroupConsumer {
+        GroupConsumer::new(self.info.clone(), self.state.consume())
+    }
+
+    /// Resolves when the group has no reader. Cancel safe.
+    pub fn unused(&self) -> impl Future<Output = ()> + use<> {
+        self.state.unused()
+    }
+
+    pub(super) fn share(&self) -> SharedGroup {
+        SharedGroup {
+            info: self.info.clone(),
+            state: self.state.share(),
+        }
+    }
+
+    fn push(&mut self, slot: Slot) -> Result<()> {
+        self.state.modify(|group| group.push(slot))?
+    }
+}
+
+impl From<Group> for GroupProducer {
+    fn from(info: Group) -> Self {
+        let state = Producer::new(GroupState::default());
+        Self { info, state }
+    }
+}
+
+/// Reads the frames of a group in order. A clone goes on from the same place.
+#[derive(Clone)]
+pub struct GroupConsumer {
+    /// The place of the group in its track.
+    pub info: Group,
+    state: Consumer<GroupState>,
+    /// Frames that were handed out.
+    index: usize,
+    /// A frame that `read_frame` began.
+    partial: Option<FrameConsumer>,
+}
+
+impl GroupConsumer {
+    fn new(info: Group, state: Consumer<GroupState>) -> Self {
+        Self {
+            info,
+            state,
+            index: 0,
+            partial: None,
+        }
+    }
+
+    /// The next frame whole, or `None` at the end of the group. Cancel safe.
+    ///
+    /// # Errors
+    /// Why the group or the frame was aborted; [`Error::Old`] when the track
+    /// let the group go before this handle had read it.
+    pub async fn read_frame(&mut self) -> Result<Option<Bytes>> {
+        let Some(frame) = self.begin_frame().await? else {
+            return Ok(None);
+        };
+        let result = frame.read_all().await.map(Some);
+        self.partial = None;
+        result
+    }
+
+    /// As [`Self::read_frame`], in the pieces that the frame was written in.
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::read_frame`].
+    pub async fn read_frame_chunks(&mut self) -> Result<Option<Vec<Bytes>>> {
+        let Some(frame) = self.begin_frame().await? else {
+            return Ok(None);
+        };
+        let result = frame.read_chunks().await.map(Some);
+        self.partial = None;
+        result
+    }
+
+    /// The next frame, complete or not, or `None` at the end of the group.
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// As [`Self::read_frame`].
+    pub async fn next_frame(&mut self) -> Result<Option<FrameConsumer>> {
+        if let Some(frame) = self.partial.take() {
+            return Ok(Some(frame));
+        }
+        let index = self.index;
+        let frame = self.state.next(|group| group.frame(index)).await?;
+        self.index += usize::from(frame.is_some());
+        Ok(frame)
+    }
+
+    async fn begin_frame(&mut self) -> Result<Option<&mut FrameConsumer>> {
+        self.partial = self.next_frame().await?;
+        Ok(self.partial.as_mut())
+    }
+
+    pub(super) fn share(&self) -> SharedGroup {
+        SharedGroup {
+            info: self.info.clone(),
+            state: self.state.share(),
+        }
+    }
+}
+
+/// A group as a track keeps it.
+#[derive(Clone)]
+pub(super) struct SharedGroup {
+    pub(super) info: Group,
+    state: Shared<GroupState>,
+}
+
+impl SharedGroup {
+    pub(super) fn consume(&self) -> GroupConsumer {
+        GroupConsumer::new(self.info.clone(), self.state.consume())
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.state.peek(|group| group.bytes)
+    }
+
+    /// Lets the frames go. Readers that have them all still see the clean end.
+    pub(super) fn expire(&self) {
+        self.state.force(|group| {
+            group.expired += group.frames.len();
+            group.frames = Vec::new();
+        });
+        if !self.state.has_ended() {
+            self.state.end(Err(Error::Old));
+        }
+    }
+}

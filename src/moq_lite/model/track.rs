@@ -1,0 +1,383 @@
+//! A track: groups, of which the newest and the recent ones are kept.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    Group, GroupConsumer, GroupProducer, Produce,
+    cell::{Consumer, Content, Producer, Shared, Weak},
+    group::SharedGroup,
+};
+use crate::moq_lite::{Error, Result, coding::VarInt};
+
+/// The name of a track in its broadcast, and how urgent it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Track {
+    /// Unique in the broadcast.
+    pub name: String,
+    /// Higher is sent first.
+    pub priority: u8,
+}
+
+impl Track {
+    /// For how long a group is kept once a newer one has begun. The newest group is
+    /// always kept.
+    pub const MAX_AGE: Duration = Duration::from_secs(5);
+
+    /// The most bytes of older groups that are kept.
+    pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+    /// The most older groups that are kept.
+    pub const MAX_GROUPS: usize = 2048;
+
+    /// A track of priority 0.
+    pub fn new<T: Into<String>>(name: T) -> Self {
+        Self {
+            name: name.into(),
+            priority: 0,
+        }
+    }
+
+    /// A track that belongs to no broadcast yet.
+    pub fn produce(self) -> Produce<TrackProducer, TrackConsumer> {
+        let producer = TrackProducer::from(self);
+        let consumer = producer.consume();
+        Produce { producer, consumer }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct TrackState {
+    /// In order of arrival.
+    groups: VecDeque<Entry>,
+    newest: Option<SharedGroup>,
+    /// Bytes of `groups` as they were when each was followed by another.
+    bytes: u64,
+    /// Groups that ever arrived.
+    arrivals: u64,
+    /// Groups up to this sequence were let go.
+    forgotten: Option<u64>,
+}
+
+struct Entry {
+    arrival: u64,
+    group: SharedGroup,
+    bytes: u64,
+    /// When the next group arrived.
+    followed: Option<Instant>,
+}
+
+impl Content for TrackState {}
+
+impl TrackState {
+    fn insert(&mut self, group: SharedGroup, now: Instant) -> bool {
+        let sequence = group.info.sequence;
+        let late = self.latest().is_some_and(|latest| sequence <= latest);
+        let known = late
+            && self
+                .groups
+                .iter()
+                .any(|e| e.group.info.sequence == sequence);
+        if known
+            || self.forgotten.is_some_and(|oldest| sequence <= oldest)
+            || !group.info.is_valid()
+        {
+            return false;
+        }
+        if let Some(last) = self.groups.back_mut() {
+            last.bytes = last.group.bytes();
+            last.followed = Some(now);
+            self.bytes += last.bytes;
+        }
+        if self.latest().is_none_or(|latest| sequence > latest) {
+            self.newest = Some(group.clone());
+        }
+        self.groups.push_back(Entry {
+            arrival: self.arrivals,
+            group,
+            bytes: 0,
+            followed: None,
+        });
+        self.arrivals += 1;
+        self.forget(now);
+        true
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some(index) = self.oldest() {
+            let entry = &self.groups[index];
+            let aged = entry
+                .followed
+                .is_some_and(|followed| now - followed > Track::MAX_AGE);
+            if !aged && self.bytes <= Track::MAX_BYTES && self.groups.len() <= Track::MAX_GROUPS {
+                break;
+            }
+            let Some(entry) = self.groups.remove(index) else {
+                break;
+            };
+            self.bytes -= entry.bytes;
+            self.forgotten = self.forgotten.max(Some(entry.group.info.sequence));
+            entry.group.expire();
+        }
+    }
+
+    /// The first group that is not the newest.
+    fn oldest(&self) -> Option<usize> {
+        let latest = self.latest()?;
+        self.groups
+            .iter()
+            .take(2)
+            .position(|e| e.group.info.sequence != latest)
+    }
+
+    fn latest(&self) -> Option<u64> {
+        self.newest.as_ref().map(|group| group.info.sequence)
+    }
+
+    /// The newest group, if it is newer than `last`.
+    fn newest(&self, last: Option<u64>) -> Option<GroupConsumer> {
+        let newest = self.newest.as_ref()?;
+        (last.is_none_or(|last| newest.info.sequence > last)).then(|| newest.consume())
+    }
+
+    /// The first group that arrived at `arrival` or later, and its place.
+    fn arrived(&self, arrival: u64) -> Option<(u64, GroupConsumer)> {
+        let index = self.groups.partition_point(|entry| entry.arrival < arrival);
+        let entry = self.groups.get(index)?;
+        Some((entry.arrival, entry.group.consume()))
+    }
+
+    /// Where the newest group stands in the order of arrival.
+    fn newest_arrival(&self) -> u64 {
+        let latest = self.latest();
+        let newest = self
+            .groups
+            .iter()
+            .rev()
+            .find(|e| Some(e.group.info.sequence) == latest);
+        newest.map_or(self.arrivals, |entry| entry.arrival)
+    }
+}
+
+/// Adds groups to a track. Clones write to the same track.
+#[derive(Clone)]
+pub struct TrackProducer {
+    /// Name and priority.
+    pub info: Track,
+    state: Producer<TrackState>,
+}
+
+impl TrackProducer {
+    /// Adds a group that is written elsewhere; `false` in the cases in which
+    /// [`Self::create_group`] returns `None`.
+    pub fn insert_group(&mut self, group: GroupConsumer) -> bool {
+        self.insert(group.share())
+    }
+
+    /// Begins a group at the given place. Groups may come in any order.
+    ///
+    /// `None` when this group is there already, is older than what is kept, has
+    /// a sequence of 2^62 or more, or when the track has ended.
+    pub fn create_group(&mut self, info: Group) -> Option<GroupProducer> {
+        let group = GroupProducer::from(info);
+        self.insert(group.share()).then_some(group)
+    }
+
+    /// Begins the group after the newest; the first has sequence 0.
+    ///
+    /// # Errors
+    /// The reason of the end when the track has ended.
+    pub fn append_group(&mut self) -> Result<GroupProducer> {
+        self.state.modify(|track| {
+            let sequence = track.latest().map_or(0, |latest| latest + 1);
+            if sequence > VarInt::MAX.into_inner() {
+                return Err(Error::TooLarge);
+            }
+            let group = GroupProducer::from(Group { sequence });
+            track.insert(group.share(), Instant::now());
+            Ok(group)
+        })?
+    }
+
+    /// Appends a group with one frame.
+    ///
+    /// # Errors
+    /// As [`Self::append_group`] and [`GroupProducer::write_frame`].
+    pub fn write_frame<B: Into<Bytes>>(&mut self, frame: B) -> Result<()> {
+        let mut group = self.append_group()?;
+        group.write_frame(frame)?;
+        group.close();
+        Ok(())
+    }
+
+    /// Ends the track.
+    pub fn close(self) {
+        self.state.end(Ok(()));
+    }
+
+    /// Ends the track with an error.
+    pub fn abort(self, err: Error) {
+        self.state.end(Err(err));
+    }
+
+    /// A reader that starts at the newest group.
+    pub fn consume(&self) -> TrackConsumer {
+        TrackConsumer::new(self.info.clone(), self.state.consume())
+    }
+
+    /// Resolves when the track has no reader. Cancel safe.
+    pub fn unused(&self) -> impl Future<Output = ()> + use<> {
+        self.state.unused()
+    }
+
+    /// Whether both write to the same track.
+    pub fn is_clone(&self, other: &Self) -> bool {
+        self.state.is_clone(&other.state)
+    }
+
+    pub(super) fn share(&self) -> SharedTrack {
+        SharedTrack {
+            info: self.info.clone(),
+            state: self.state.share(),
+        }
+    }
+
+    fn insert(&mut self, group: SharedGroup) -> bool {
+        let inserted = self
+            .state
+            .modify(|track| track.insert(group, Instant::now()));
+        inserted.unwrap_or(false)
+    }
+}
+
+impl From<Track> for TrackProducer {
+    fn from(info: Track) -> Self {
+        let state = Producer::new(TrackState::default());
+        Self { info, state }
+    }
+}
+
+/// Reads the groups of a track. A clone goes on from the same place.
+#[derive(Clone)]
+pub struct TrackConsumer {
+    /// Name and priority.
+    pub info: Track,
+    state: Consumer<TrackState>,
+    /// The sequence that `next_group` returned last.
+    last: Option<u64>,
+    /// Where `recv_group` goes on; `None` before the first call.
+    arrival: Option<u64>,
+}
+
+impl TrackConsumer {
+    fn new(info: Track, state: Consumer<TrackState>) -> Self {
+        Self {
+            info,
+            state,
+            last: None,
+            arrival: None,
+        }
+    }
+
+    /// The newest group, once it is newer than the one that this handle returned
+    /// last; `None` at the end of the track. Groups in between are skipped.
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// Why the track was aborted, after the newest group was returned.
+    pub async fn next_group(&mut self) -> Result<Option<GroupConsumer>> {
+        let last = self.last;
+        let group = self.state.next(|track| track.newest(last).map(Ok)).await?;
+        if let Some(group) = &group {
+            self.last = Some(group.info.sequence);
+        }
+        Ok(group)
+    }
+
+    /// Every group once, in the order in which they arrived and starting with
+    /// the newest; `None` at the end of the track. Groups that were let go in
+    /// the meantime are left out. Cancel safe.
+    ///
+    /// # Errors
+    /// Why the track was aborted, after every group was returned.
+    pub async fn recv_group(&mut self) -> Result<Option<GroupConsumer>> {
+        let cursor = self.arrival;
+        let group = self
+            .state
+            .next(|track| {
+                let from = cursor.unwrap_or_else(|| track.newest_arrival());
+                track.arrived(from).map(Ok)
+            })
+            .await?;
+        Ok(group.map(|(arrival, group)| {
+            self.arrival = Some(arrival + 1);
+            group
+        }))
+    }
+
+    /// Waits for the end of the track. Cancel safe.
+    ///
+    /// # Errors
+    /// Why the track was aborted; [`Error::Cancel`] when its producers vanished.
+    pub async fn closed(&self) -> Result<()> {
+        self.state.ended().await
+    }
+
+    /// Whether both read the same track.
+    pub fn is_clone(&self, other: &Self) -> bool {
+        self.state.is_clone(&other.state)
+    }
+
+    pub(super) fn share(&self) -> SharedTrack {
+        SharedTrack {
+            info: self.info.clone(),
+            state: self.state.share(),
+        }
+    }
+}
+
+/// A track as a broadcast keeps it: in use only while somebody reads it.
+pub(super) struct SharedTrack {
+    pub(super) info: Track,
+    state: Shared<TrackState>,
+}
+
+impl SharedTrack {
+    pub(super) fn consume(&self) -> TrackConsumer {
+        TrackConsumer::new(self.info.clone(), self.state.consume())
+    }
+
+    pub(super) fn abort(&self, err: Error) {
+        self.state.end(Err(err));
+    }
+
+    pub(super) fn is_clone(&self, other: &Self) -> bool {
+        self.state.is_clone(&other.state)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakTrack {
+        WeakTrack {
+            info: self.info.clone(),
+            state: self.state.downgrade(),
+        }
+    }
+}
+
+/// A requested track: gone with its last handle.
+pub(super) struct WeakTrack {
+    info: Track,
+    state: Weak<TrackState>,
+}
+
+impl WeakTrack {
+    pub(super) fn upgrade(&self) -> Option<SharedTrack> {
+        let state = self.state.upgrade()?;
+        (!state.has_ended()).then(|| SharedTrack {
+            info: self.info.clone(),
+            state,
+        })
+    }
+}
