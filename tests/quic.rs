@@ -11,7 +11,9 @@ use url::Url;
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future).await.expect("it takes too long")
+    tokio::time::timeout(limit, future)
+        .await
+        .expect("it takes too long")
 }
 
 async fn listener() -> Listener {
@@ -105,8 +107,14 @@ async fn frames_arrive(scheme: &str) {
         let mut reader = remote.unwrap().subscribe_track(&Track::new("video"));
         let mut received = within(reader.recv_group()).await.unwrap().unwrap();
         assert_eq!(received.info.sequence, 41);
-        assert_eq!(within(received.read_frame()).await.unwrap().unwrap(), "first");
-        assert_eq!(within(received.read_frame()).await.unwrap().unwrap(), payload);
+        assert_eq!(
+            within(received.read_frame()).await.unwrap().unwrap(),
+            "first"
+        );
+        assert_eq!(
+            within(received.read_frame()).await.unwrap().unwrap(),
+            payload
+        );
 
         // What is written just before the end arrives, and then the end.
         group.close();
@@ -142,7 +150,10 @@ async fn a_track_that_is_not_there_is_not_found() {
     broadcast.refuse_requests();
     let (_, remote) = within(pair.client_sees.announced()).await.unwrap();
     let mut track = remote.unwrap().subscribe_track(&Track::new("nothing"));
-    assert!(matches!(within(track.recv_group()).await, Err(Error::NotFound)));
+    assert!(matches!(
+        within(track.recv_group()).await,
+        Err(Error::NotFound)
+    ));
 }
 
 #[tokio::test]
@@ -163,7 +174,10 @@ async fn dropping_a_session_ends_the_other_side() {
     for scheme in ["https", "moql"] {
         let pair = pair(scheme).await;
         drop(pair.client);
-        assert!(matches!(within(pair.server.closed()).await, Err(Error::Cancel | Error::Transport(_))));
+        assert!(matches!(
+            within(pair.server.closed()).await,
+            Err(Error::Cancel | Error::Transport(_))
+        ));
     }
 }
 
