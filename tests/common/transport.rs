@@ -45,7 +45,12 @@ pub(crate) fn connect(config: Config) -> (Session, Session, Link) {
         state: Mutex::default(),
         changed: Notify::new(),
     }));
-    let session = |side| Session(Arc::new(Handle { link: link.clone(), side }));
+    let session = |side| {
+        Session(Arc::new(Handle {
+            link: link.clone(),
+            side,
+        }))
+    };
     (session(Side::Client), session(Side::Server), link)
 }
 
@@ -93,11 +98,7 @@ pub(crate) struct Record {
 /// Why the connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    Closed {
-        by: Side,
-        code: u32,
-        reason: String,
-    },
+    Closed { by: Side, code: u32, reason: String },
     Cut,
 }
 
@@ -319,7 +320,8 @@ impl Handle {
             code,
             reason: reason.to_owned(),
         };
-        self.link.change(|state| state.end.get_or_insert(end).clone());
+        self.link
+            .change(|state| state.end.get_or_insert(end).clone());
     }
 
     async fn open(&self, kind: Kind) -> Result<Vec<usize>, Error> {
