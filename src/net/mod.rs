@@ -1,1 +1,42 @@
-//! Sockets.
+//! The network: sessions made by dialling a URL or by listening, over WebTransport or raw QUIC.
+//!
+//! The only folder that names quinn, rustls or sockets. It knows no media protocol: it hands out a [`Transport`] and what was
+//! said in the URL, and the caller speaks moq over it.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `connect` | dialling: every address of a host, bounded in time |
+//! | `listen` | one port that serves raw QUIC, WebTransport and the certificate's fingerprint |
+//! | `target` | which URLs mean what, and how they are printed |
+//! | `tls` | whom a client trusts |
+//! | `certificate` | who a server is: PEM files, or a short-lived certificate made here |
+//! | `fingerprint` | SHA-256 of a certificate |
+//! | `quic` | transport parameters |
+//! | `socket` | dual-stack sockets, and one that lets go of its port at once |
+//! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint |
+//! | `error` | what went wrong, as sentences for a user |
+
+mod certificate;
+mod connect;
+mod error;
+mod fingerprint;
+mod http;
+mod listen;
+mod quic;
+mod socket;
+mod target;
+mod tls;
+
+pub use connect::{ConnectOptions, Connected, connect};
+pub use error::{Error, Failure, Kind};
+pub use fingerprint::Fingerprint;
+pub use listen::{Accepted, ListenOptions, Listener};
+pub use quic::{Congestion, Quic};
+pub use target::redact;
+pub use tls::Tls;
+
+/// An established session: a WebTransport session or a raw QUIC connection, with the same methods.
+///
+/// Close it with `Transport::close`: dropping the last handle only finishes the stream that carries a WebTransport session, so
+/// the connection ends when the peer answers, or at the idle timeout.
+pub type Transport = web_transport_quinn::Session;

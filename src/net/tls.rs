@@ -1,0 +1,193 @@
+//! Whom a client trusts, and who it says it is.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig,
+    SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+
+use super::{
+    Error, Fingerprint,
+    certificate::{self, Identity},
+};
+
+/// How a client judges a server's certificate, and the certificate that it shows itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// A PEM file with roots that are trusted besides those of the system.
+    pub roots_file: Option<PathBuf>,
+    /// If not empty: a server is accepted if its certificate is one of these, and only then, whatever name and dates it has.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Accept every certificate. Insecure; fingerprints come first where both are given.
+    pub disable_verify: bool,
+    /// PEM files of a client certificate chain and of its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Tls {
+    /// The configuration of a client that offers `alpn`.
+    pub(super) fn client(&self, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, Error> {
+        let provider = provider();
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| certificate::mismatch(None, &error))?;
+        let trust = if !self.fingerprints.is_empty() {
+            Some(Trust::These(self.fingerprints.clone()))
+        } else if self.disable_verify {
+            Some(Trust::Anyone)
+        } else {
+            None
+        };
+        let builder = match trust {
+            Some(trust) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Verifier { trust, provider })),
+            None => builder.with_root_certificates(self.roots()?),
+        };
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(files) => {
+                let identity = Identity::load(&files.0, &files.1)?;
+                builder
+                    .with_client_auth_cert(identity.chain, identity.key)
+                    .map_err(|error| certificate::mismatch(Some(files), &error))?
+            }
+        };
+        config.alpn_protocols = alpn;
+        Ok(config)
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Error> {
+        let mut roots = RootCertStore::empty();
+        // A machine without system roots, or with a broken one among them, still connects where its own roots suffice.
+        let system = rustls_native_certs::load_native_certs();
+        for error in &system.errors {
+            tracing::debug!(%error, "system root skipped");
+        }
+        roots.add_parsable_certificates(system.certs);
+        if let Some(path) = &self.roots_file {
+            for root in certificate::certificates(path)? {
+                roots.add(root).map_err(|error| Error::File {
+                    path: path.clone(),
+                    reason: format!("a certificate in it cannot be a root ({error})"),
+                })?;
+            }
+        }
+        Ok(roots)
+    }
+}
+
+/// The configuration of a server that accepts `alpn`, and the fingerprint that it will be known by.
+pub(super) fn server(
+    files: Option<&(PathBuf, PathBuf)>,
+    alpn: Vec<Vec<u8>>,
+) -> Result<(ServerConfig, Fingerprint), Error> {
+    let identity = match files {
+        Some((chain, key)) => Identity::load(chain, key)?,
+        None => Identity::generate()?,
+    };
+    let fingerprint = Fingerprint::of(&identity.chain[0]);
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| certificate::mismatch(None, &error))?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(|error| certificate::mismatch(files, &error))?;
+    config.alpn_protocols = alpn;
+    Ok((config, fingerprint))
+}
+
+/// Named at every use, so that the process' default stays the application's choice.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// Replaces the judgement about the certificate. That the server owns the certificate's key is proven in any case.
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+#[derive(Debug)]
+enum Trust {
+    These(Vec<Fingerprint>),
+    Anyone,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match &self.trust {
+            Trust::Anyone => Ok(ServerCertVerified::assertion()),
+            Trust::These(list) => {
+                let seen = Fingerprint::of(end_entity);
+                if list.contains(&seen) {
+                    Ok(ServerCertVerified::assertion())
+                } else {
+                    Err(CertificateError::Other(OtherError(Arc::new(Unpinned(seen)))).into())
+                }
+            }
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+/// The certificate is not one of those that were named.
+#[derive(Debug)]
+struct Unpinned(Fingerprint);
+
+impl fmt::Display for Unpinned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "its fingerprint is {}, not one of those expected",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Unpinned {}
