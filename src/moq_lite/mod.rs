@@ -1,9 +1,29 @@
-//! The transport.
+//! The transport: an implementation of moq-lite that is usable without
+//! GStreamer.
+
+mod client;
 pub mod coding;
 mod error;
+pub mod lite;
 mod model;
 mod path;
+mod server;
+mod session;
+mod setup;
 
+pub use client::*;
 pub use error::*;
 pub use model::*;
 pub use path::*;
+pub use server::*;
+pub use session::*;
+
+/// The versions that SETUP can agree on, the preferred first.
+pub const VERSIONS: [coding::Version; 2] = {
+    let [first, second] = lite::Version::SETUP;
+    [first.coding(), second.coding()]
+};
+
+/// The protocol names to offer in the TLS handshake or the WebTransport request,
+/// the preferred first.
+pub const ALPNS: [&str; 1] = [lite::ALPN];

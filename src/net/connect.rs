@@ -5,7 +5,7 @@ use std::{
 };
 
 use quinn::{
-    ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime,
+    ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime, TransportConfig,
     crypto::rustls::QuicClientConfig,
 };
 use tokio::{net, task::JoinSet, time};
@@ -18,6 +18,7 @@ use super::{
     error::{most_telling, scrub},
     http, socket,
     target::{Binding, Target},
+    tls,
 };
 
 /// How to reach a server.
@@ -73,18 +74,27 @@ pub async fn connect(options: &ConnectOptions) -> Result<Connected, Error> {
     }
     let addresses = resolve(&target).await?;
 
-    let mut tls = options.tls.clone();
+    let mut trust = options.tls.clone();
     if target.binding == (Binding::WebTransport { development: true })
-        && tls.fingerprints.is_empty()
-        && !tls.disable_verify
+        && trust.fingerprints.is_empty()
+        && !trust.disable_verify
     {
         let fingerprint = http::fetch(&target, addresses.clone()).await?;
         tracing::debug!(%fingerprint, host = target.authority(), "fetched the certificate's fingerprint");
-        tls.fingerprints.push(fingerprint);
+        trust.fingerprints.push(fingerprint);
     }
 
+    let alpn = match target.binding {
+        Binding::WebTransport { .. } => vec![web_transport_quinn::ALPN.as_bytes().to_vec()],
+        Binding::Raw => options
+            .protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect(),
+    };
     let dial = Arc::new(Dial {
-        config: client_config(&tls, &options.quic, &target, &options.protocols)?,
+        tls: trust.client(alpn)?,
+        transport: options.quic.transport(),
         target,
         protocols: options.protocols.clone(),
     });
@@ -174,31 +184,10 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     list
 }
 
-fn client_config(
-    tls: &Tls,
-    quic: &Quic,
-    target: &Target,
-    protocols: &[&str],
-) -> Result<ClientConfig, Error> {
-    let alpn = match target.binding {
-        Binding::WebTransport { .. } => vec![web_transport_quinn::ALPN.as_bytes().to_vec()],
-        Binding::Raw => protocols
-            .iter()
-            .map(|protocol| protocol.as_bytes().to_vec())
-            .collect(),
-    };
-    let tls = QuicClientConfig::try_from(tls.client(alpn)?).map_err(|error| Error::System {
-        doing: "cannot set up TLS for QUIC",
-        reason: error.to_string(),
-    })?;
-    let mut config = ClientConfig::new(Arc::new(tls));
-    config.transport_config(quic.transport());
-    Ok(config)
-}
-
 /// What all attempts have in common.
 struct Dial {
-    config: ClientConfig,
+    tls: tls::Client,
+    transport: Arc<TransportConfig>,
     target: Target,
     protocols: Vec<&'static str>,
 }
@@ -220,24 +209,32 @@ impl Dial {
     }
 
     async fn session(&self, address: SocketAddr) -> Result<Connected, Failure> {
-        let unreachable = |error: &dyn fmt::Display| Failure::Unreachable {
+        let broken = |reason: String| Failure::Closed { address, reason };
+        let (tls, complaint) = self.tls.attempt();
+        let tls = QuicClientConfig::try_from(tls).map_err(|error| broken(error.to_string()))?;
+        let mut config = ClientConfig::new(Arc::new(tls));
+        config.transport_config(self.transport.clone());
+
+        // An endpoint of its own: it ends with the only connection on it.
+        let unreachable = |error: io::Error| Failure::Unreachable {
             address,
             reason: error.to_string(),
         };
-        // An endpoint of its own: it ends with the only connection on it.
-        let socket = socket::towards(address).map_err(|error| unreachable(&error))?;
-        let endpoint = Endpoint::new(
-            EndpointConfig::default(),
-            None,
-            socket,
-            Arc::new(TokioRuntime),
-        )
-        .map_err(|error| unreachable(&error))?;
+        let socket = socket::towards(address).map_err(unreachable)?;
+        let runtime = Arc::new(TokioRuntime);
+        let endpoint =
+            Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(unreachable)?;
         let connection = endpoint
-            .connect_with(self.config.clone(), address, &self.target.server_name())
-            .map_err(|error| unreachable(&error))?
+            .connect_with(config, address, &self.target.server_name())
+            .map_err(|error| broken(error.to_string()))?
             .await
-            .map_err(|error| self.connection_failure(address, &error))?;
+            .map_err(|error| match complaint.get() {
+                Some(reason) => Failure::Untrusted {
+                    address,
+                    reason: reason.clone(),
+                },
+                None => self.connection_failure(address, &error),
+            })?;
 
         let (transport, root) = match self.target.binding {
             Binding::Raw => (
@@ -276,16 +273,10 @@ impl Dial {
                 after: PATIENCE,
             },
             ConnectionError::VersionMismatch => closed("it speaks another version of QUIC".into()),
-            ConnectionError::TransportError(error) => {
-                match (alert(error.code), error.reason.strip_prefix(DISTRUST)) {
-                    (_, Some(reason)) => Failure::Untrusted {
-                        address,
-                        reason: reason.trim_start_matches([':', ' ']).to_owned(),
-                    },
-                    (Some(NO_APPLICATION_PROTOCOL), None) => self.no_common_protocol(address),
-                    _ => closed(error.to_string()),
-                }
-            }
+            ConnectionError::TransportError(error) => match alert(error.code) {
+                Some(NO_APPLICATION_PROTOCOL) => self.no_common_protocol(address),
+                _ => closed(error.to_string()),
+            },
             ConnectionError::ConnectionClosed(close) => match alert(close.error_code) {
                 Some(NO_APPLICATION_PROTOCOL) => self.no_common_protocol(address),
                 Some(alert) if CLIENT_CERTIFICATE.contains(&alert) => {
@@ -365,9 +356,6 @@ fn alert(code: quinn::TransportErrorCode) -> Option<u8> {
     let code = u64::from(code);
     (code & !0xff == 0x100).then_some(code as u8)
 }
-
-/// How rustls begins what it says about a certificate that it does not trust.
-const DISTRUST: &str = "invalid peer certificate";
 
 /// The TLS alert of a server that speaks none of the protocols offered.
 const NO_APPLICATION_PROTOCOL: u8 = 120;

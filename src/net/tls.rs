@@ -1,11 +1,18 @@
 //! Whom a client trusts, and who it says it is.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig,
     SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
@@ -29,25 +36,33 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// The configuration of a client that offers `alpn`.
-    pub(super) fn client(&self, alpn: Vec<Vec<u8>>) -> Result<ClientConfig, Error> {
+    /// What clients that offer `alpn` have in common.
+    pub(super) fn client(&self, alpn: Vec<Vec<u8>>) -> Result<Client, Error> {
         let provider = provider();
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|error| certificate::mismatch(None, &error))?;
-        let trust = if !self.fingerprints.is_empty() {
-            Some(Trust::These(self.fingerprints.clone()))
+        let verifier: Arc<dyn ServerCertVerifier> = if !self.fingerprints.is_empty() {
+            let trust = Trust::These(self.fingerprints.clone());
+            Arc::new(Lenient {
+                trust,
+                provider: provider.clone(),
+            })
         } else if self.disable_verify {
-            Some(Trust::Anyone)
+            Arc::new(Lenient {
+                trust: Trust::Anyone,
+                provider: provider.clone(),
+            })
         } else {
-            None
+            let roots = Arc::new(self.roots()?);
+            WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
+                .build()
+                .map_err(|error| {
+                    Error::Settings(format!("certificates cannot be judged: {error}"))
+                })?
         };
-        let builder = match trust {
-            Some(trust) => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Verifier { trust, provider })),
-            None => builder.with_root_certificates(self.roots()?),
-        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| certificate::mismatch(None, &error))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone());
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(files) => {
@@ -58,7 +73,7 @@ impl Tls {
             }
         };
         config.alpn_protocols = alpn;
-        Ok(config)
+        Ok(Client { config, verifier })
     }
 
     fn roots(&self) -> Result<RootCertStore, Error> {
@@ -77,7 +92,38 @@ impl Tls {
                 })?;
             }
         }
+        if roots.is_empty() {
+            return Err(Error::Settings(
+                "this machine has no trusted root certificates: install them (ca-certificates), or set \
+                 certificate-database-file or certificate-fingerprints"
+                    .into(),
+            ));
+        }
         Ok(roots)
+    }
+}
+
+/// A client's configuration.
+pub(super) struct Client {
+    config: ClientConfig,
+    verifier: Arc<dyn ServerCertVerifier>,
+}
+
+/// Why a certificate was not trusted, once that happened.
+pub(super) type Complaint = Arc<OnceLock<String>>;
+
+impl Client {
+    /// The configuration for one connection, and where it leaves its complaint about the server's certificate.
+    pub(super) fn attempt(&self) -> (ClientConfig, Complaint) {
+        let complaint = Complaint::default();
+        let mut config = self.config.clone();
+        config
+            .dangerous()
+            .set_certificate_verifier(Arc::new(Recorded {
+                verifier: self.verifier.clone(),
+                complaint: complaint.clone(),
+            }));
+        (config, complaint)
     }
 }
 
@@ -106,9 +152,81 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
+/// Judges as `verifier` does, and writes down what it dislikes: QUIC passes on no more than an error's text.
+#[derive(Debug)]
+struct Recorded {
+    verifier: Arc<dyn ServerCertVerifier>,
+    complaint: Complaint,
+}
+
+impl ServerCertVerifier for Recorded {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .inspect_err(|error| {
+                let _ = self.complaint.set(explain(error));
+            })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier
+            .verify_tls13_signature(message, cert, dss)
+            .inspect_err(|error| {
+                let _ = self.complaint.set(format!(
+                    "the server does not prove that it has its key: {error}"
+                ));
+            })
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+fn explain(error: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return error.to_string();
+    };
+    match error {
+        CertificateError::UnknownIssuer => "no authority trusted here has signed it".into(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; is this machine's clock right?".into()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is made out for another name than the URL's".into()
+        }
+        CertificateError::Other(OtherError(error)) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
 /// Replaces the judgement about the certificate. That the server owns the certificate's key is proven in any case.
 #[derive(Debug)]
-struct Verifier {
+struct Lenient {
     trust: Trust,
     provider: Arc<CryptoProvider>,
 }
@@ -119,7 +237,7 @@ enum Trust {
     Anyone,
 }
 
-impl ServerCertVerifier for Verifier {
+impl ServerCertVerifier for Lenient {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -1,0 +1,12 @@
+//! What both sides of a moq-lite session do.
+//!
+//! One task drives a session; every stream is one async function in a set that
+//! the task owns. Dropping it ends them all, which resets their streams.
+
+mod order;
+mod publisher;
+mod run;
+mod subscriber;
+mod subscription;
+
+pub(crate) use run::{Roles, run};

@@ -1,0 +1,146 @@
+//! One subscription: its request, its groups, its end.
+
+use std::{borrow::Cow, sync::Arc};
+
+use tokio::{sync::mpsc, task::JoinSet};
+use web_transport_trait::Session;
+
+use super::{order, subscriber::Shared};
+use crate::moq_lite::{
+    self as model, Error, GroupProducer, PathOwned, Result, TrackProducer,
+    coding::{Reader, Stream},
+    lite::{ControlType, Group, Subscribe, SubscribeOk, Version},
+};
+
+/// A group's stream of which the header was read.
+pub(super) struct Incoming<S: Session> {
+    pub(super) header: Group,
+    pub(super) reader: Reader<S::RecvStream, Version>,
+}
+
+pub(super) struct Subscription<S: Session> {
+    pub(super) transport: S,
+    pub(super) version: Version,
+    pub(super) shared: Arc<Shared<S>>,
+    pub(super) broadcast: PathOwned,
+}
+
+impl<S: Session> Subscription<S> {
+    /// Fills `track` until it ends or nobody reads it any more.
+    pub(super) async fn run(self, track: TrackProducer) {
+        // Groups may overtake the answer, so the id is known before it is sent.
+        let (id, mut groups) = self.shared.register();
+        let registered = Registered(&self.shared, id);
+        let result = tokio::select! {
+            biased;
+            result = self.fill(&track, id, &mut groups) => result,
+            () = track.unused() => Err(Error::Cancel),
+        };
+        drop(registered);
+        tracing::debug!(broadcast = %self.broadcast, track = %track.info.name, id, ?result, "subscription ended");
+        match result {
+            Ok(()) => track.close(),
+            Err(err) => track.abort(err),
+        }
+    }
+
+    async fn fill(
+        &self,
+        track: &TrackProducer,
+        id: u64,
+        groups: &mut mpsc::UnboundedReceiver<Incoming<S>>,
+    ) -> Result<()> {
+        let mut stream = Stream::open(&self.transport, self.version).await?;
+        stream.writer.set_priority(order::CONTROL);
+        stream.writer.encode(&ControlType::Subscribe).await?;
+        let request = Subscribe {
+            id,
+            broadcast: self.broadcast.borrow(),
+            track: Cow::Borrowed(&track.info.name),
+            priority: track.info.priority,
+        };
+        stream.writer.encode(&request).await?;
+
+        let mut tasks = JoinSet::new();
+        let end = end_of_track(&mut stream, &self.shared);
+        let mut end = std::pin::pin!(end);
+        let mut ended = false;
+        loop {
+            tokio::select! {
+                biased;
+                Some(group) = groups.recv() => {
+                    tasks.spawn(receive(group, track.clone()));
+                }
+                Some(_) = tasks.join_next() => {}
+                result = &mut end, if !ended => {
+                    result?;
+                    ended = true;
+                    groups.close();
+                }
+                // After the end, when no group waits and none is being read.
+                else => return Ok(()),
+            }
+        }
+    }
+}
+
+struct Registered<'a, S: Session>(&'a Shared<S>, u64);
+
+impl<S: Session> Drop for Registered<'_, S> {
+    fn drop(&mut self) {
+        self.0.unregister(self.1);
+    }
+}
+
+/// The publisher's answer, then the end of its side. It comes after the last
+/// group was delivered, though not necessarily after it was looked at here.
+async fn end_of_track<S: Session>(
+    stream: &mut Stream<S, Version>,
+    shared: &Shared<S>,
+) -> Result<()> {
+    stream.reader.decode::<SubscribeOk>().await?;
+    stream.reader.closed().await?;
+    shared.settled().await;
+    stream.writer.finish()
+}
+
+async fn receive<S: Session>(incoming: Incoming<S>, mut track: TrackProducer) {
+    let Incoming { header, mut reader } = incoming;
+    let sequence = header.sequence;
+    // Not there: it came twice, or is older than what is kept.
+    let Some(mut group) = track.create_group(model::Group { sequence }) else {
+        return reader.abort(&Error::Old);
+    };
+    match receive_frames(&mut reader, &mut group).await {
+        Ok(()) => group.close(),
+        Err(err) => {
+            tracing::debug!(%err, sequence, "group not received whole");
+            reader.abort(&err);
+            group.abort(err);
+        }
+    }
+}
+
+async fn receive_frames<R: web_transport_trait::RecvStream>(
+    reader: &mut Reader<R, Version>,
+    group: &mut GroupProducer,
+) -> Result<()> {
+    while let Some(size) = reader.decode_maybe::<u64>().await? {
+        if size > model::Group::MAX_BYTES {
+            return Err(Error::TooLarge);
+        }
+        if size == 0 {
+            group.write_frame_chunks([])?;
+            continue;
+        }
+        let mut frame = group.create_frame(size.into())?;
+        let mut missing = size as usize;
+        while missing > 0 {
+            let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
+            missing -= chunk.len();
+            frame.write_chunk(chunk)?;
+        }
+        frame.close()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The network layer over real sockets on the loopback interface.
+
+mod dial;
+mod serve;
+mod support;
