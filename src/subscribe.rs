@@ -1,0 +1,1 @@
+//! A broadcast into samples in decode order.
