@@ -2,3 +2,4 @@
 pub mod media;
 pub mod moq_lite;
 pub mod net;
+pub mod subscribe;
