@@ -1,0 +1,8 @@
+//! `moqsink`: publishes a broadcast.
+
+use gst::glib;
+
+/// Registers the element.
+pub(super) fn register(_plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    Ok(())
+}
