@@ -113,14 +113,17 @@ impl Timeline {
 
     /// Ends a join that has taken its longest; true once the mapping is fixed.
     pub fn poll(&mut self, now: Duration) -> bool {
-        if let Phase::Joining(join) = &self.phase
-            && join
-                .first
-                .is_some_and(|first| micros(now) >= first + micros(Self::JOIN_LIMIT))
-        {
-            self.fix(micros(now));
+        let due = |first| micros(now) >= first + micros(Self::JOIN_LIMIT);
+        match &self.phase {
+            Phase::Joining(join) if join.first.is_some_and(due) => self.settle(now),
+            _ => {}
         }
         matches!(self.phase, Phase::Joined { .. })
+    }
+
+    /// Ends a join at once: nothing will come that it could learn from.
+    pub fn settle(&mut self, now: Duration) {
+        self.fix(micros(now));
     }
 
     /// The running time at which [`Self::poll`] ends the join; `None` without a join under way.

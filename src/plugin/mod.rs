@@ -12,7 +12,6 @@
 mod control;
 mod link;
 mod logging;
-mod pending;
 mod runtime;
 mod settings;
 mod sink;

@@ -6,8 +6,8 @@ use tokio::time::{self, Instant};
 
 use super::{Context, Event, Phase, SETUP_TIME, forward::Rooted};
 use crate::{
-    moq_lite, net,
-    plugin::pending::{Client, Session},
+    moq_lite::{self, Client, Session},
+    net,
 };
 
 /// Runs until stopped or until trying again makes no sense.

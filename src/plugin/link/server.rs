@@ -5,7 +5,10 @@ use std::{pin::pin, time::Duration};
 use tokio::{task::JoinSet, time};
 
 use super::{Context, Event, SETUP_TIME};
-use crate::{moq_lite, net, plugin::pending::Server};
+use crate::{
+    moq_lite::{self, Server},
+    net,
+};
 
 /// Runs until stopped. Sessions end first, then the port is closed with a word to the peers.
 pub(super) async fn run(context: Context, mut listener: net::Listener) {
