@@ -134,7 +134,9 @@ impl BroadcastProducer {
     /// Takes a track out again; `true` if there was one.
     pub fn remove_track(&mut self, name: &str) -> bool {
         self.state.share().peek(|state| {
-            state.published.remove(name).is_some() || state.requested.remove(name).is_some()
+            let asked = |weak: WeakTrack| weak.upgrade();
+            state.published.remove(name).is_some()
+                || state.requested.remove(name).and_then(asked).is_some()
         })
     }
 

@@ -281,12 +281,18 @@ impl SharedGroup {
         self.state.peek(|group| group.bytes)
     }
 
-    /// Lets the frames go. Readers that have them all still see the clean end.
+    /// Lets the frames go. Readers that have them all still see the clean end;
+    /// frames that are still being written end here.
     pub(super) fn expire(&self) {
-        self.state.force(|group| {
+        let frames = self.state.force(|group| {
             group.expired += group.frames.len();
-            group.frames = Vec::new();
+            std::mem::take(&mut group.frames)
         });
+        for frame in frames {
+            if let Slot::Live(_, state) = frame {
+                state.end(Err(Error::Old));
+            }
+        }
         if !self.state.has_ended() {
             self.state.end(Err(Error::Old));
         }

@@ -95,6 +95,12 @@ impl State {
         Some(removed)
     }
 
+    /// Whether the watcher will never have anything to tell again.
+    fn is_over(&self, watcher: u64) -> bool {
+        let watcher = self.watchers.get(&watcher);
+        self.producers == 0 && watcher.is_none_or(|watcher| watcher.news.is_empty())
+    }
+
     fn watch(&mut self, prefixes: &[PathOwned]) -> (u64, Arc<Notify>) {
         let mut watcher = Watcher {
             prefixes: prefixes.to_vec(),
@@ -364,7 +370,8 @@ impl OriginConsumer {
 
     /// The next change. Updates of one path alternate between a broadcast and
     /// `None`, and a change that was undone before it was read is left out.
-    /// `None` when nothing is left to tell and no producer either. Cancel safe.
+    /// `None` when no producer is left and every broadcast that was announced
+    /// has ended. Cancel safe.
     pub async fn announced(&mut self) -> Option<OriginAnnounce> {
         let wake = self.wake.clone();
         loop {
@@ -373,7 +380,7 @@ impl OriginConsumer {
             if let Some(update) = self.try_announced() {
                 return Some(update);
             }
-            if self.state.lock().producers == 0 {
+            if self.state.lock().is_over(self.id) {
                 return None;
             }
             woken.await;

@@ -112,7 +112,8 @@ impl TrackState {
             let aged = entry
                 .followed
                 .is_some_and(|followed| now - followed > Track::MAX_AGE);
-            if !aged && self.bytes <= Track::MAX_BYTES && self.groups.len() <= Track::MAX_GROUPS {
+            let older = self.groups.len() - 1;
+            if !aged && self.bytes <= Track::MAX_BYTES && older <= Track::MAX_GROUPS {
                 break;
             }
             let Some(entry) = self.groups.remove(index) else {
@@ -298,17 +299,19 @@ impl TrackConsumer {
     }
 
     /// Every group once, in the order in which they arrived and starting with
-    /// the newest; `None` at the end of the track. Groups that were let go in
+    /// the one that is the newest at the first call; `None` at the end of the track. Groups that were let go in
     /// the meantime are left out. Cancel safe.
     ///
     /// # Errors
     /// Why the track was aborted, after every group was returned.
     pub async fn recv_group(&mut self) -> Result<Option<GroupConsumer>> {
-        let cursor = self.arrival;
+        let cursor = &mut self.arrival;
         let group = self
             .state
             .next(|track| {
-                let from = cursor.unwrap_or_else(|| track.newest_arrival());
+                // Fixed by the first call, so that a reader that came before the
+                // first group misses none.
+                let from = *cursor.get_or_insert_with(|| track.newest_arrival());
                 track.arrived(from).map(Ok)
             })
             .await?;
