@@ -514,8 +514,11 @@ impl wt::SendStream for SendStream {
     }
 
     fn reset(&mut self, code: u32) {
-        self.change(|half| {
-            if half.is_open() && half.record.reset.is_none() {
+        let half = self.half;
+        self.handle.link.change(|state| {
+            // Nothing leaves a connection that is over.
+            if state.end.is_none() && state.halves[half].is_open() {
+                let half = &mut state.halves[half];
                 half.record.reset = Some(code);
                 half.record.done = true;
                 half.unread.clear();
@@ -594,8 +597,8 @@ impl wt::RecvStream for RecvStream {
     fn stop(&mut self, code: u32) {
         let half = self.half;
         self.handle.link.change(|state| {
-            let half = &mut state.halves[half];
-            if half.is_open() {
+            if state.end.is_none() && state.halves[half].is_open() {
+                let half = &mut state.halves[half];
                 half.record.stopped = Some(code);
                 half.record.done = true;
                 half.unread.clear();

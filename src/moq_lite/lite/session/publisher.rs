@@ -215,7 +215,16 @@ impl<S: Session> Publisher<S> {
         mut frame: FrameConsumer,
     ) -> Result<()> {
         frame.info.size.encode(head, self.version)?;
-        while let Some(chunk) = frame.read_chunk().await? {
+        loop {
+            let chunk = match now_or_never(frame.read_chunk()).await {
+                Some(chunk) => chunk?,
+                // What is gathered must not wait for what is not written yet.
+                None => {
+                    flush(writer, head).await?;
+                    frame.read_chunk().await?
+                }
+            };
+            let Some(chunk) = chunk else { break };
             if chunk.len() <= SMALL {
                 head.extend_from_slice(&chunk);
             } else {
