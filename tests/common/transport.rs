@@ -190,13 +190,11 @@ struct State {
 struct Half {
     record: Record,
     unread: VecDeque<Bytes>,
+    /// Bytes of `unread`.
+    size: usize,
 }
 
 impl Half {
-    fn unread(&self) -> usize {
-        self.unread.iter().map(Bytes::len).sum()
-    }
-
     fn is_open(&self) -> bool {
         !self.record.done
     }
@@ -247,6 +245,7 @@ impl State {
                         done: false,
                     },
                     unread: VecDeque::new(),
+                    size: 0,
                 });
                 self.halves.len() - 1
             })
@@ -457,7 +456,7 @@ impl SendStream {
             if half.record.finished || half.record.reset.is_some() {
                 return Some(Err(Error::Ended));
             }
-            let room = window.saturating_sub(half.unread()).min(chunk.len());
+            let room = window.saturating_sub(half.size).min(chunk.len());
             if chunk.is_empty() {
                 return Some(Ok(0));
             }
@@ -467,6 +466,7 @@ impl SendStream {
             let accepted = chunk.split_to(room);
             half.record.written.extend_from_slice(&accepted);
             half.unread.push_back(accepted);
+            half.size += room;
             Some(Ok(room))
         })
         .await
@@ -583,6 +583,7 @@ impl wt::RecvStream for RecvStream {
                     if chunk.len() > max {
                         half.unread.push_front(chunk.split_off(max));
                     }
+                    half.size -= chunk.len();
                     return Some(Ok(Some(chunk)));
                 }
                 if half.record.finished {

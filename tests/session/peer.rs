@@ -77,6 +77,14 @@ pub(super) async fn announced(origin: &OriginConsumer, path: &str) -> BroadcastC
     .await
 }
 
+/// Waits until there is no broadcast at `path`.
+pub(super) async fn gone(origin: &OriginConsumer, path: &str) {
+    if let Some(broadcast) = origin.consume_broadcast(path) {
+        within(broadcast.closed()).await;
+    }
+    assert!(origin.consume_broadcast(path).is_none());
+}
+
 /// All frames of the next group.
 pub(super) async fn next_group(track: &mut TrackConsumer) -> (u64, Vec<Bytes>) {
     within(async {
