@@ -96,13 +96,14 @@ impl AudioSpecificConfig {
         let layout = u64::from(self.channel_configuration()?);
         let kind = u64::from(self.object_type);
         // Five bits of type, the rate, four bits of layout, three flags that are zero.
-        let (value, bits) = match RATES.iter().position(|rate| *rate == self.sample_rate) {
-            Some(index) => (kind << 4 | index as u64, 9),
-            None => ((kind << 4 | 15) << 24 | u64::from(self.sample_rate), 33),
-        };
+        let (value, bits): (u64, usize) =
+            match RATES.iter().position(|rate| *rate == self.sample_rate) {
+                Some(index) => (kind << 4 | index as u64, 9),
+                None => ((kind << 4 | 15) << 24 | u64::from(self.sample_rate), 33),
+            };
         let value = (value << 7 | layout << 3) << (64 - 7 - bits);
         Some(Bytes::copy_from_slice(
-            &value.to_be_bytes()[..(bits + 7) / 8],
+            &value.to_be_bytes()[..bits.div_ceil(8)],
         ))
     }
 
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn an_escaped_object_type_is_read() {
         // 31, then 10 (42 is USAC), 48 kHz, stereo
-        let bits: u32 = 0b11111_001010_0011_0010 << 13;
+        let bits: u32 = 0b111_1100_1010_0011_0010 << 13;
         assert_eq!(
             AudioSpecificConfig::parse(&bits.to_be_bytes()),
             Ok(config(42, 48_000, 2))

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use mp4_atom::FourCC;
 
-use super::fragment::{self, Place, Planned};
+use super::fragment::{self, Clock, Place, Planned};
 use super::input::Input;
 use super::movie::Movie;
 use super::{Error, Track};
@@ -48,8 +48,8 @@ pub struct Demuxer {
     movie: Option<Movie>,
     /// Where the last `ftyp` box started.
     file: u64,
-    /// By track of the movie: where the next fragment starts in time when it does not say.
-    next_times: Vec<u64>,
+    /// One for each track of the movie.
+    clocks: Vec<Clock>,
     /// In the order of their positions.
     plan: VecDeque<Planned>,
     events: VecDeque<Event>,
@@ -96,7 +96,8 @@ impl Demuxer {
         Self::default()
     }
 
-    /// Takes the next bytes of the stream, however they are split.
+    /// Takes the next bytes of the stream, however they are split. Samples that are slices of `data` keep it
+    /// in memory.
     ///
     /// Events that precede an error are still there; after an error every push fails alike.
     pub fn push(&mut self, data: Bytes) -> Result<(), Error> {
@@ -269,7 +270,7 @@ impl Demuxer {
     fn moov(&mut self, body: &Bytes) -> Result<(), Error> {
         let movie = Movie::parse(body)?;
         if self.movie.as_ref() != Some(&movie) {
-            self.next_times = vec![0; movie.tracks.len()];
+            self.clocks = vec![Clock::default(); movie.tracks.len()];
             let tracks = movie
                 .tracks
                 .iter()
@@ -288,7 +289,7 @@ impl Demuxer {
             file: self.file,
         };
         let mut plan = Vec::from(std::mem::take(&mut self.plan));
-        fragment::parse(body, place, movie, &mut self.next_times, &mut plan)?;
+        fragment::parse(body, place, movie, &mut self.clocks, &mut plan)?;
         plan.sort_by_key(|sample| sample.position);
         for pair in plan.windows(2) {
             if pair[0].end() > pair[1].position {
@@ -331,32 +332,29 @@ impl Demuxer {
         self.check_plan(position, end)?;
         match self.plan.front() {
             Some(next) if next.position == position => {
-                if next.wanted {
-                    let Some(payload) = self.input.take(next.size as usize) else {
-                        return Ok(());
-                    };
-                    let Planned {
-                        track,
-                        dts,
-                        pts,
-                        duration,
-                        keyframe,
-                        ..
-                    } = *next;
-                    let sample = Sample {
-                        track,
-                        dts,
-                        pts,
-                        duration,
-                        keyframe,
-                        payload,
-                    };
-                    self.events.push_back(Event::Sample(sample));
-                    left = left.map(|left| left - u64::from(next.size));
-                    self.plan.pop_front();
-                } else {
-                    self.drop_unwanted(&mut left);
-                }
+                let Some(payload) = self.input.take(next.size as usize) else {
+                    return Ok(());
+                };
+                let Planned {
+                    size,
+                    track,
+                    dts,
+                    pts,
+                    duration,
+                    keyframe,
+                    ..
+                } = *next;
+                let sample = Sample {
+                    track,
+                    dts,
+                    pts,
+                    duration,
+                    keyframe,
+                    payload,
+                };
+                self.events.push_back(Event::Sample(sample));
+                self.plan.pop_front();
+                left = left.map(|left| left - u64::from(size));
             }
             Some(next) => {
                 let gap = next.position - position;
@@ -370,20 +368,6 @@ impl Demuxer {
             State::MediaData { left }
         };
         Ok(())
-    }
-
-    /// Skips what is here of the next sample, and forgets the sample when that is all of it.
-    fn drop_unwanted(&mut self, left: &mut Option<u64>) {
-        let Some(next) = self.plan.front_mut() else {
-            return;
-        };
-        let skipped = self.input.skip(next.size.into());
-        next.position += skipped;
-        next.size -= skipped as u32;
-        *left = left.map(|left| left - skipped);
-        if next.size == 0 {
-            self.plan.pop_front();
-        }
     }
 
     /// Skips at most `most` bytes of what is left of a box.

@@ -1,10 +1,10 @@
 //! The `moof` box: where samples lie and when they are shown.
 
-use mp4_atom::{Atom, FourCC, Tfdt, Tfhd, Trun};
+use mp4_atom::{Atom, FourCC, Tfdt, Tfhd, Trun, TrunEntry};
 
 use super::Error;
 use super::boxes::{Child, children, malformed, require};
-use super::movie::{Described, Movie};
+use super::movie::{Defaults, Described, Movie};
 
 /// A sample whose bytes are still to come.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,8 +12,6 @@ pub(super) struct Planned {
     /// In bytes from the start of the stream.
     pub(super) position: u64,
     pub(super) size: u32,
-    /// Whether anybody wants the bytes.
-    pub(super) wanted: bool,
     pub(super) track: u32,
     pub(super) dts: i64,
     pub(super) pts: i64,
@@ -29,9 +27,12 @@ impl Planned {
 }
 
 /// The largest sample that is held.
-pub(super) const MAX_SAMPLE: u32 = 32 << 20;
-/// The most samples that are planned at a time: over five minutes of 48 kHz AAC and more.
-pub(super) const MAX_SAMPLES: usize = 1 << 16;
+const MAX_SAMPLE: u32 = 32 << 20;
+/// The most samples that are planned at a time: over twenty minutes of AAC at 48 kHz.
+const MAX_SAMPLES: usize = 1 << 16;
+/// The most samples of a run whose track is not supported. They are only counted, and uncompressed
+/// sound has one for each tick of its clock.
+const MAX_IGNORED: usize = 1 << 20;
 /// Times stay far from the ends of their type.
 const MAX_TIME: i64 = 1 << 62;
 
@@ -44,119 +45,177 @@ pub(super) struct Place {
     pub(super) file: u64,
 }
 
-/// Adds the samples of a `moof` box's content to `plan`.
+/// Where a track has got to in time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clock {
+    /// The decode time of the next sample, unless its fragment says otherwise.
+    next: u64,
+    /// The duration of the sample before it.
+    last: u32,
+    /// The duration of the next sample, where its run does not know.
+    known: Option<u32>,
+}
+
+impl Clock {
+    /// Sets the time that a fragment announces for its first sample, once a run has one.
+    ///
+    /// With one sample per fragment, ffmpeg may announce the time at which a sample ends, and say that
+    /// it takes no time. Such a sample starts where the one before ended.
+    fn start(&mut self, announced: &mut Option<u64>, trun: &Trun, defaults: Defaults) {
+        let Some(first) = trun.samples.get(0) else {
+            return;
+        };
+        let Some(time) = announced.take() else {
+            return;
+        };
+        let unknown = trun.samples.len() == 1 && first.duration.unwrap_or(defaults.duration) == 0;
+        let gap = time.saturating_sub(self.next);
+        if unknown && (1..=2 * u64::from(self.last)).contains(&gap) {
+            self.known = u32::try_from(gap).ok();
+        } else {
+            self.next = time;
+        }
+    }
+
+    /// Goes on by one sample and returns its duration.
+    fn advance(&mut self, duration: u32) -> u32 {
+        self.last = self.known.take().unwrap_or(duration);
+        self.next = self.next.saturating_add(self.last.into());
+        self.last
+    }
+}
+
+/// Adds the samples of a `moof` box's content to `plan`. There is one clock for each track of the movie.
 ///
-/// `next` holds, track by track, the decode time at which the next fragment starts when it does not say.
+/// Samples of tracks that are not supported are counted, not planned: their bytes lie between others.
 pub(super) fn parse(
     moof: &[u8],
     place: Place,
     movie: &Movie,
-    next: &mut [u64],
+    clocks: &mut [Clock],
     plan: &mut Vec<Planned>,
 ) -> Result<(), Error> {
+    let (listed, ignored) = (plan.len(), 0);
     // Without any word about it, the first track's data start at the fragment, the next one's
     // where the data before it end.
-    let mut end = place.start;
+    let mut fragment = Fragment {
+        place,
+        movie,
+        plan,
+        listed,
+        ignored,
+        end: place.start,
+    };
     for child in children(FourCC::new(b"moof"), moof) {
         let child = child?;
         if child.kind == FourCC::new(b"traf") {
-            end = track_fragment(child, place, end, movie, next, plan)?;
+            fragment.track(child, clocks)?;
         }
     }
     Ok(())
 }
 
-fn track_fragment(
-    traf: Child<'_>,
+/// What the tracks of one fragment share.
+struct Fragment<'a> {
     place: Place,
-    end: u64,
-    movie: &Movie,
-    next: &mut [u64],
-    plan: &mut Vec<Planned>,
-) -> Result<u64, Error> {
-    let tfhd: Tfhd = require(traf.kind, traf.body, b"tfhd")?.decode()?;
-    let index = movie
-        .index(tfhd.track_id)
-        .ok_or(Error::UnknownTrack(tfhd.track_id))?;
-    let base = match tfhd.base_data_offset {
-        // Offsets count from the start of a file, and several may follow each other in a stream.
-        Some(offset) if offset < place.start => offset.saturating_add(place.file),
-        Some(offset) => offset,
-        None if tfhd.default_base_is_moof => place.start,
-        None => end,
-    };
-    let mut run = Run {
-        track: &movie.tracks[index],
-        tfhd: &tfhd,
-        base,
-        position: base,
-        time: next[index],
-        plan,
-    };
-    for child in children(traf.kind, traf.body) {
-        let child = child?;
-        if child.kind == Tfdt::KIND {
-            run.time = child.decode::<Tfdt>()?.base_media_decode_time;
-        }
-    }
-    for child in children(traf.kind, traf.body) {
-        let child = child?;
-        if child.kind == Trun::KIND {
-            run.read(child)?;
-        }
-    }
-    next[index] = run.time;
-    Ok(run.position)
-}
-
-/// The runs of one track fragment, one after the other.
-struct Run<'a> {
-    track: &'a Described,
-    tfhd: &'a Tfhd,
-    base: u64,
-    position: u64,
-    time: u64,
+    movie: &'a Movie,
     plan: &'a mut Vec<Planned>,
+    /// Samples against the limit, also those without bytes.
+    listed: usize,
+    /// The same of tracks that are not supported.
+    ignored: usize,
+    /// Where the data of the last run end.
+    end: u64,
 }
 
-impl Run<'_> {
-    fn read(&mut self, child: Child<'_>) -> Result<(), Error> {
+impl Fragment<'_> {
+    fn track(&mut self, traf: Child<'_>, clocks: &mut [Clock]) -> Result<(), Error> {
+        let tfhd: Tfhd = require(traf.kind, traf.body, b"tfhd")?.decode()?;
+        let index = self
+            .movie
+            .index(tfhd.track_id)
+            .ok_or(Error::UnknownTrack(tfhd.track_id))?;
+        let track = &self.movie.tracks[index];
+        let base = match tfhd.base_data_offset {
+            // Offsets count from the start of a file, and several may follow each other in a stream.
+            Some(offset) if offset < self.place.start => offset.saturating_add(self.place.file),
+            Some(offset) => offset,
+            None if tfhd.default_base_is_moof => self.place.start,
+            None => self.end,
+        };
+        self.end = base;
+        let mut announced = None;
+        for child in children(traf.kind, traf.body) {
+            let child = child?;
+            if child.kind == Tfdt::KIND {
+                announced = Some(child.decode::<Tfdt>()?.base_media_decode_time);
+            }
+        }
+        let defaults = Defaults {
+            duration: tfhd
+                .default_sample_duration
+                .unwrap_or(track.defaults.duration),
+            size: tfhd.default_sample_size.unwrap_or(track.defaults.size),
+            flags: tfhd.default_sample_flags.unwrap_or(track.defaults.flags),
+        };
+        for child in children(traf.kind, traf.body) {
+            let child = child?;
+            if child.kind == Trun::KIND {
+                let trun = self.run(child, base, track)?;
+                clocks[index].start(&mut announced, &trun, defaults);
+                for entry in trun.samples.iter() {
+                    self.sample(entry, defaults, track, &mut clocks[index])?;
+                }
+            }
+        }
+        if let Some(time) = announced {
+            clocks[index].next = time;
+        }
+        Ok(())
+    }
+
+    /// Decodes a run within the limits and finds where its data start.
+    fn run(&mut self, child: Child<'_>, base: u64, track: &Described) -> Result<Trun, Error> {
         // Look at the count before anything is allocated for it.
         let count = child
             .body
             .get(4..8)
             .ok_or_else(|| malformed(child.kind, "it ends too early"))?;
-        let count = u32::from_be_bytes([count[0], count[1], count[2], count[3]]);
-        if count as usize > MAX_SAMPLES.saturating_sub(self.plan.len()) {
-            return Err(Error::TooManySamples(MAX_SAMPLES));
+        let count = u32::from_be_bytes([count[0], count[1], count[2], count[3]]) as usize;
+        let (taken, max) = match &track.track.config {
+            Ok(_) => (&mut self.listed, MAX_SAMPLES),
+            Err(_) => (&mut self.ignored, MAX_IGNORED),
+        };
+        if count > max - *taken {
+            return Err(Error::TooManySamples(max));
         }
+        *taken += count;
         let trun: Trun = child.decode()?;
         if let Some(offset) = trun.data_offset {
-            self.position = self
-                .base
-                .checked_add_signed(offset.into())
+            let start = base.checked_add_signed(offset.into());
+            self.end = start
                 .ok_or_else(|| malformed(child.kind, "its data offset points before the stream"))?;
         }
-        let defaults = self.track.defaults;
-        let duration = self
-            .tfhd
-            .default_sample_duration
-            .unwrap_or(defaults.duration);
-        let size = self.tfhd.default_sample_size.unwrap_or(defaults.size);
-        let flags = self.tfhd.default_sample_flags.unwrap_or(defaults.flags);
-        for entry in trun.samples.iter() {
-            self.sample(
-                entry.size.unwrap_or(size),
-                entry.duration.unwrap_or(duration),
-                entry.flags.unwrap_or(flags),
-                entry.cts.unwrap_or(0),
-            )?;
-        }
-        Ok(())
+        Ok(trun)
     }
 
-    fn sample(&mut self, size: u32, duration: u32, flags: u32, offset: i64) -> Result<(), Error> {
-        let track = self.track.track.id;
+    fn sample(
+        &mut self,
+        entry: TrunEntry,
+        defaults: Defaults,
+        described: &Described,
+        clock: &mut Clock,
+    ) -> Result<(), Error> {
+        let track = described.track.id;
+        let time = clock.next;
+        let duration = clock.advance(entry.duration.unwrap_or(defaults.duration));
+        let size = entry.size.unwrap_or(defaults.size);
+        let position = self.end;
+        self.end = position.saturating_add(size.into());
+        // A sample without bytes is a pause: it takes time and there is nothing to decode.
+        if size == 0 || described.track.config.is_err() {
+            return Ok(());
+        }
         if size > MAX_SAMPLE {
             return Err(Error::SampleTooLarge {
                 track,
@@ -170,26 +229,19 @@ impl Run<'_> {
                 .filter(|time| (-MAX_TIME..=MAX_TIME).contains(time));
             time.ok_or(Error::Time(track))
         };
-        let dts = i128::from(self.time) + i128::from(self.track.shift);
-        let (dts, pts) = (in_range(dts)?, in_range(dts + i128::from(offset))?);
-        let position = self.position;
-        self.time = self.time.saturating_add(duration.into());
-        self.position = position.saturating_add(size.into());
-        // A sample without bytes is a pause: it takes time and there is nothing to decode.
-        if size > 0 {
-            let keyframe = flags & NON_SYNC == 0;
-            let wanted = self.track.track.config.is_ok();
-            self.plan.push(Planned {
-                position,
-                size,
-                wanted,
-                track,
-                dts,
-                pts,
-                duration,
-                keyframe,
-            });
-        }
+        let dts = i128::from(time) + i128::from(described.shift);
+        let pts = in_range(dts + i128::from(entry.cts.unwrap_or(0)))?;
+        let dts = in_range(dts)?;
+        let keyframe = entry.flags.unwrap_or(defaults.flags) & NON_SYNC == 0;
+        self.plan.push(Planned {
+            position,
+            size,
+            track,
+            dts,
+            pts,
+            duration,
+            keyframe,
+        });
         Ok(())
     }
 }

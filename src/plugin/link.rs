@@ -1,0 +1,305 @@
+//! The sessions of one element: a client that reconnects, a listener, or both.
+//!
+//! Everything here runs on the runtime and calls nothing of GStreamer. What the element may want to
+//! know lies in one status cell; what the application must be told goes into one queue of events,
+//! which the element's control thread empties.
+
+mod client;
+mod forward;
+mod server;
+
+use std::{
+    net::SocketAddr,
+    sync::mpsc as std_mpsc,
+    time::{Duration, Instant},
+};
+
+use gst::glib;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use super::runtime;
+use crate::{
+    moq_lite::{OriginConsumer, OriginProducer},
+    net,
+};
+
+/// What to run.
+pub(super) struct Plan {
+    pub(super) connect: Option<net::ConnectOptions>,
+    pub(super) listen: Option<net::ListenOptions>,
+    pub(super) policy: Policy,
+}
+
+/// What may change while sessions run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Policy {
+    /// Try again after a failure that may heal.
+    pub(super) auto_reconnect: bool,
+    /// Give up connecting after this long.
+    pub(super) timeout: Option<Duration>,
+}
+
+/// What the sessions carry.
+#[derive(Clone)]
+pub(super) struct Media {
+    /// What peers may read.
+    pub(super) publish: Option<OriginConsumer>,
+    /// Where peers' broadcasts go.
+    pub(super) consume: Option<OriginProducer>,
+}
+
+/// Where an element stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstMoqStatus")]
+pub(super) enum Phase {
+    #[default]
+    #[enum_value(name = "Not running", nick = "stopped")]
+    Stopped,
+    #[enum_value(name = "Connecting for the first time", nick = "connecting")]
+    Connecting,
+    #[enum_value(name = "Connected, or listening", nick = "connected")]
+    Connected,
+    #[enum_value(name = "Lost the connection and tries again", nick = "reconnecting")]
+    Reconnecting,
+    #[enum_value(name = "Gave up", nick = "failed")]
+    Failed,
+}
+
+/// What is known of the sessions now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) phase: Phase,
+    /// The open port.
+    pub(super) listening: Option<Listening>,
+    /// The version of the newest session.
+    pub(super) version: Option<&'static str>,
+    /// Sessions that are open.
+    pub(super) sessions: u32,
+    /// Sessions that were opened in this run.
+    pub(super) sessions_total: u64,
+    /// Attempts to connect that failed in this run.
+    pub(super) failures: u64,
+}
+
+impl Status {
+    /// What both elements report in `stats`.
+    pub(super) fn stats(&self, name: &str) -> gst::structure::Builder {
+        gst::Structure::builder(name)
+            .field("sessions", self.sessions)
+            .field("sessions-total", self.sessions_total)
+            .field("connect-failures", self.failures)
+    }
+}
+
+/// An open port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Listening {
+    pub(super) address: SocketAddr,
+    /// SHA-256 of the certificate that is shown there.
+    pub(super) fingerprint: net::Fingerprint,
+}
+
+/// What the application is to be told.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The first attempt begins, or another one after a lost session.
+    Connecting { host: String, again: bool },
+    /// A session with the server of the URL stands.
+    Connected { host: String, version: &'static str },
+    /// Something that heals by itself.
+    Warning(String),
+    /// Nothing more will happen by itself.
+    Failed { class: net::Kind, reason: String },
+    /// The status changed otherwise.
+    Changed,
+}
+
+/// Running sessions. Dropping it ends them and frees the port before it returns.
+pub(super) struct Link {
+    policy: watch::Sender<Policy>,
+    status: watch::Receiver<Status>,
+    stop: watch::Sender<bool>,
+    ended: std_mpsc::Receiver<Never>,
+    task: tokio::task::AbortHandle,
+}
+
+/// Nothing is ever sent: the channel closes when the last task is gone.
+enum Never {}
+
+/// What every task has.
+#[derive(Clone)]
+struct Context {
+    media: Media,
+    policy: watch::Receiver<Policy>,
+    status: watch::Sender<Status>,
+    events: mpsc::Sender<Event>,
+    stop: watch::Receiver<bool>,
+    _ended: std_mpsc::Sender<Never>,
+}
+
+impl Link {
+    /// Opens the port, if there is to be one, and begins to connect.
+    ///
+    /// Waits for the port, not for a session.
+    pub(super) fn start(
+        plan: Plan,
+        media: Media,
+    ) -> Result<(Self, mpsc::Receiver<Event>), net::Error> {
+        let (policy, policies) = watch::channel(plan.policy);
+        let (status, statuses) = watch::channel(Status::default());
+        let (stop, stops) = watch::channel(false);
+        let (events, queue) = mpsc::channel(EVENTS);
+        let (ending, ended) = std_mpsc::channel();
+        let context = Context {
+            media,
+            policy: policies,
+            status,
+            events,
+            stop: stops,
+            _ended: ending,
+        };
+
+        let listener = plan.listen.map(bind).transpose()?;
+        context.status.send_modify(|status| {
+            status.listening = listener.as_ref().map(|listener| Listening {
+                address: listener.local_addr(),
+                fingerprint: listener.fingerprint(),
+            });
+            status.phase = match plan.connect {
+                Some(_) => Phase::Connecting,
+                None => Phase::Connected,
+            };
+        });
+        let task = runtime::spawn(run(context, plan.connect, listener)).abort_handle();
+        let link = Self {
+            policy,
+            status: statuses,
+            stop,
+            ended,
+            task,
+        };
+        Ok((link, queue))
+    }
+
+    /// What is known now.
+    pub(super) fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// A view of the status that outlives the link.
+    pub(super) fn watch(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Takes effect at once, also on an attempt that is under way.
+    pub(super) fn set_policy(&self, policy: Policy) {
+        self.policy.send_replace(policy);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        // Not `block_on`: this may be a thread of the application's own runtime.
+        let begin = Instant::now();
+        let ended = self.ended.recv_timeout(GOODBYE);
+        if matches!(ended, Err(std_mpsc::RecvTimeoutError::Timeout)) {
+            self.task.abort();
+            let _ = self.ended.recv_timeout(GOODBYE);
+        }
+        tracing::debug!(took = ?begin.elapsed(), "stopped");
+    }
+}
+
+impl Context {
+    async fn tell(&self, event: Event) {
+        // The queue is closed when the element has stopped: then nobody wants to know.
+        let _ = self.events.send(event).await;
+    }
+
+    async fn failed(&self, class: net::Kind, reason: String) {
+        self.status
+            .send_modify(|status| status.phase = Phase::Failed);
+        self.tell(Event::Failed { class, reason }).await;
+    }
+
+    /// Resolves when the element stops.
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stop = self.stop.clone();
+        async move {
+            // An error means that the link is gone.
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+    }
+
+    /// Counts a session for as long as the guard lives.
+    fn session(&self, version: &'static str) -> impl Drop + use<> {
+        struct Guard(watch::Sender<Status>);
+        impl Drop for Guard {
+            fn drop(&mut self) {
+                self.0.send_modify(|status| status.sessions -= 1);
+            }
+        }
+        self.status.send_modify(|status| {
+            status.version = Some(version);
+            status.sessions += 1;
+            status.sessions_total += 1;
+        });
+        Guard(self.status.clone())
+    }
+}
+
+/// Everything that an element does in the network.
+async fn run(
+    context: Context,
+    connect: Option<net::ConnectOptions>,
+    listener: Option<net::Listener>,
+) {
+    let mut tasks = JoinSet::new();
+    if let Some(options) = connect {
+        tasks.spawn(client::run(context.clone(), options));
+    }
+    if let Some(listener) = listener {
+        tasks.spawn(server::run(context.clone(), listener));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            let reason = "an internal error ended the connection; please report it".to_owned();
+            context.failed(net::Kind::System, reason).await;
+        }
+    }
+}
+
+/// Opens the port. Looking up the name of the host is all that may take time.
+fn bind(options: net::ListenOptions) -> Result<net::Listener, net::Error> {
+    let (sender, receiver) = std_mpsc::sync_channel(1);
+    let address = options.address.clone();
+    let task = runtime::spawn(async move {
+        // Nobody waits any more when the time is over; the port is closed again.
+        let _ = sender.send(net::Listener::bind(&options).await);
+    });
+    receiver.recv_timeout(BIND_TIME).unwrap_or_else(|_| {
+        task.abort();
+        Err(net::Error::Resolve {
+            host: address,
+            reason: format!("no answer within {} s", BIND_TIME.as_secs()),
+        })
+    })
+}
+
+/// Events that wait for the control thread.
+const EVENTS: usize = 64;
+
+/// How long opening the port may take.
+const BIND_TIME: Duration = Duration::from_secs(5);
+
+/// How long tasks may take to end by themselves, with a word to their peers.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// How long the peer may take to negotiate once the transport stands.
+const SETUP_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,292 @@
+//! The client: connects, and connects again.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::{self, Instant};
+
+use super::{Context, Event, Phase, SETUP_TIME, forward::Rooted};
+use crate::{
+    moq_lite::{self, Client, Session},
+    net,
+};
+
+/// Runs until stopped or until trying again makes no sense.
+pub(super) async fn run(context: Context, options: net::ConnectOptions) {
+    tokio::select! {
+        () = connect_and_reconnect(&context, &options) => {}
+        () = context.stopped() => {}
+    }
+}
+
+async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions) {
+    let host = net::redact(&options.url);
+    let mut search = Search::default();
+    context.tell(connecting(&host, false)).await;
+    loop {
+        let found = within_timeout(context, search.begin, attempt(context, options)).await;
+        let (failure, lost) = match found {
+            Ok(established) => {
+                let begin = Instant::now();
+                let failure = established.hold(context, &host).await;
+                search.again(begin.elapsed());
+                (failure, true)
+            }
+            Err(failure) => (failure, false),
+        };
+        context.status.send_modify(|status| {
+            status.failures += u64::from(!lost);
+            if lost {
+                status.phase = Phase::Reconnecting;
+            }
+        });
+        if !failure.heals || !context.policy.borrow().auto_reconnect {
+            return context.failed(failure.class, failure.reason).await;
+        }
+        // Each kind of failure once, not at each attempt.
+        if search.told.as_ref() != Some(&failure.reason) {
+            let text = format!("{}; trying again", failure.reason);
+            search.told = Some(failure.reason);
+            context.tell(Event::Warning(text)).await;
+        }
+        if lost {
+            context.tell(connecting(&host, true)).await;
+        }
+        let pause = search.backoff.next();
+        let pause = async { Ok(time::sleep(pause).await) };
+        if let Err(failure) = within_timeout(context, search.begin, pause).await {
+            return context.failed(failure.class, failure.reason).await;
+        }
+    }
+}
+
+fn connecting(host: &str, again: bool) -> Event {
+    let host = host.to_owned();
+    Event::Connecting { host, again }
+}
+
+/// Attempts from the start, or from the loss of a session, to the next session.
+struct Search {
+    begin: Instant,
+    backoff: Backoff,
+    /// The failure that the application was told of last.
+    told: Option<String>,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self {
+            begin: Instant::now(),
+            backoff: Backoff::default(),
+            told: None,
+        }
+    }
+}
+
+impl Search {
+    /// After a session that lasted so long.
+    fn again(&mut self, lasted: Duration) {
+        if lasted >= STABLE {
+            *self = Self::default();
+        }
+        // A server that takes sessions and drops them at once is given more and more time.
+        self.begin = Instant::now();
+    }
+}
+
+/// One attempt.
+async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Established, Failure> {
+    let connected = net::connect(options).await.map_err(Failure::from)?;
+    let media = Rooted::new(&context.media, &connected.root);
+    let client = Client::new()
+        .with_publish(media.publish.clone())
+        .with_consume(media.consume.clone());
+    let session = time::timeout(SETUP_TIME, client.connect(connected.transport)).await;
+    let session = session
+        .unwrap_or(Err(moq_lite::Error::Timeout))
+        .map_err(|error| Failure::negotiating(&error))?;
+    Ok(Established { session, media })
+}
+
+/// A session that stands.
+struct Established {
+    session: Session,
+    media: Rooted,
+}
+
+impl Established {
+    /// Returns why the session ended.
+    async fn hold(self, context: &Context, host: &str) -> Failure {
+        let version = self.session.version_name();
+        let _counted = context.session(version);
+        context
+            .status
+            .send_modify(|status| status.phase = Phase::Connected);
+        let event = Event::Connected {
+            host: host.to_owned(),
+            version,
+        };
+        context.tell(event).await;
+        let closed = tokio::select! {
+            closed = self.session.closed() => closed,
+            never = self.media.forward() => match never {},
+        };
+        Failure::lost(host, closed)
+    }
+}
+
+/// Why there is no session, or no more.
+struct Failure {
+    class: net::Kind,
+    reason: String,
+    /// Trying again may help.
+    heals: bool,
+}
+
+impl From<net::Error> for Failure {
+    fn from(error: net::Error) -> Self {
+        use net::Kind::{NotAuthorized, Refused, Settings, Tls};
+        let class = error.kind();
+        // A server that is restarting, or behind a proxy that lost it, answers with 5xx.
+        let passing = matches!(
+            error,
+            net::Error::Connect {
+                failure: net::Failure::Status { status: 500.., .. },
+                ..
+            }
+        );
+        Self {
+            heals: passing || !matches!(class, Settings | Tls | NotAuthorized | Refused),
+            class,
+            reason: sentence(&error.to_string()),
+        }
+    }
+}
+
+impl Failure {
+    fn negotiating(error: &moq_lite::Error) -> Self {
+        let reason = match error {
+            moq_lite::Error::Version(..) => {
+                "The server speaks no version of MoQ that is spoken here".to_owned()
+            }
+            moq_lite::Error::Timeout => {
+                "The server accepted the connection and then said nothing".to_owned()
+            }
+            moq_lite::Error::Unauthorized => UNAUTHORIZED.to_owned(),
+            error => format!("The server ended the connection during its setup: {error}"),
+        };
+        Self::session(error, reason)
+    }
+
+    fn lost(host: &str, closed: moq_lite::Result<()>) -> Self {
+        match closed {
+            Ok(()) | Err(moq_lite::Error::Cancel) => Self {
+                class: net::Kind::Closed,
+                reason: format!("{host} closed the connection"),
+                heals: true,
+            },
+            Err(moq_lite::Error::Unauthorized) => {
+                Self::session(&moq_lite::Error::Unauthorized, UNAUTHORIZED.to_owned())
+            }
+            Err(error) => Self::session(
+                &error,
+                format!("The connection to {host} was lost: {error}"),
+            ),
+        }
+    }
+
+    fn session(error: &moq_lite::Error, reason: String) -> Self {
+        let (class, heals) = match error {
+            moq_lite::Error::Unauthorized => (net::Kind::NotAuthorized, false),
+            moq_lite::Error::Version(..) => (net::Kind::Refused, false),
+            _ => (net::Kind::Closed, true),
+        };
+        Self {
+            class,
+            reason,
+            heals,
+        }
+    }
+}
+
+/// Ends `work` when the time that the user gives has passed since `begin`. The time may change meanwhile.
+async fn within_timeout<T>(
+    context: &Context,
+    begin: Instant,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut work = pin!(work);
+    let mut policy = context.policy.clone();
+    loop {
+        let timeout = policy.borrow_and_update().timeout;
+        let over = async {
+            match timeout {
+                Some(timeout) => time::sleep_until(begin + timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            result = &mut work => return result,
+            () = over => return Err(Failure {
+                class: net::Kind::Unreachable,
+                reason: format!("No connection within the {} ms of timeout", timeout.unwrap_or_default().as_millis()),
+                heals: false,
+            }),
+            Ok(()) = policy.changed() => {}
+        }
+    }
+}
+
+/// Pauses between attempts: each about twice as long as the one before, up to a limit, and none
+/// like that of another client.
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(Duration::from_millis(250))
+    }
+}
+
+impl Backoff {
+    const MAX: Duration = Duration::from_secs(8);
+
+    fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(Self::MAX);
+        // The low bits of a clock are random enough to keep clients apart.
+        let nanos = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.subsec_nanos());
+        pause.mul_f64(0.75 + f64::from(nanos % 1000) / 2000.0)
+    }
+}
+
+/// The text with a capital first letter.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
+/// A session that lasted this long was a good one.
+const STABLE: Duration = Duration::from_secs(5);
+
+const UNAUTHORIZED: &str =
+    "The server does not allow this: check the path of url, broadcast and auth-token";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let mut backoff = Backoff::default();
+        let first = backoff.next();
+        assert!(first >= Duration::from_millis(187) && first <= Duration::from_millis(313));
+        for _ in 0..20 {
+            assert!(backoff.next() <= Backoff::MAX.mul_f64(1.25));
+        }
+        assert_eq!(backoff.0, Backoff::MAX);
+    }
+}

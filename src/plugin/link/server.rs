@@ -1,0 +1,84 @@
+//! The server: accepts sessions from an open port.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::{task::JoinSet, time};
+
+use super::{Context, Event, SETUP_TIME};
+use crate::{
+    moq_lite::{self, Server},
+    net,
+};
+
+/// Runs until stopped. Sessions end first, then the port is closed with a word to the peers.
+pub(super) async fn run(context: Context, mut listener: net::Listener) {
+    let mut stopped = pin!(context.stopped());
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Some(accepted) if sessions.len() < MOST_SESSIONS => {
+                    sessions.spawn(serve(context.clone(), accepted));
+                }
+                Some(accepted) => {
+                    tracing::warn!(remote = %accepted.remote, "too many sessions, one refused");
+                    close(accepted.transport, &moq_lite::Error::TooLarge);
+                }
+                None => {
+                    let reason = "The port is closed: no more sessions are accepted".to_owned();
+                    return context.failed(net::Kind::System, reason).await;
+                }
+            },
+            Some(ended) = sessions.join_next() => {
+                if ended.is_err_and(|error| error.is_panic()) {
+                    let text = "An internal error ended a session; please report it".to_owned();
+                    context.tell(Event::Warning(text)).await;
+                }
+            }
+            () = &mut stopped => break,
+        }
+    }
+    let any = !sessions.is_empty();
+    sessions.shutdown().await;
+    if any {
+        // Enough for the packet that says goodbye; the peers' answers need not be heard.
+        let _ = time::timeout(GOODBYE, listener.close()).await;
+    }
+}
+
+/// A session from its first byte to its end.
+async fn serve(context: Context, accepted: net::Accepted) {
+    let remote = accepted.remote;
+    let publish = context.media.publish.as_ref();
+    let consume = context.media.consume.as_ref();
+    // The path of the request is the root of what the peer sees.
+    let publish = publish.and_then(|origin| origin.with_root(&accepted.path));
+    let consume = consume.and_then(|origin| origin.with_root(&accepted.path));
+    if publish.is_none() && consume.is_none() {
+        tracing::debug!(%remote, path = accepted.path, "nothing to be seen there");
+        return close(accepted.transport, &moq_lite::Error::Unauthorized);
+    }
+    let server = Server::new().with_publish(publish).with_consume(consume);
+    let session = match time::timeout(SETUP_TIME, server.accept(accepted.transport)).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(error)) => return tracing::debug!(%remote, %error, "no session came to be"),
+        Err(_) => return tracing::debug!(%remote, "the peer said nothing"),
+    };
+    let counted = context.session(session.version_name());
+    tracing::info!(%remote, version = session.version_name(), "session accepted");
+    context.tell(Event::Changed).await;
+    let closed = session.closed().await;
+    tracing::info!(%remote, ?closed, "session ended");
+    drop(counted);
+    context.tell(Event::Changed).await;
+}
+
+fn close(transport: net::Transport, error: &moq_lite::Error) {
+    transport.close(error.to_code(), error.to_string().as_bytes());
+}
+
+/// Sessions at the same time.
+const MOST_SESSIONS: usize = 1024;
+
+/// How long the packets that close the connections may take to leave.
+const GOODBYE: Duration = Duration::from_millis(40);

@@ -1,0 +1,44 @@
+//! The tokio runtime of the process, shared by every element.
+
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime, task};
+
+use super::logging;
+
+/// The runtime. It is made on first use and lives as long as the process.
+pub(super) static RUNTIME: LazyLock<runtime::Runtime> = LazyLock::new(|| {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let bridge = logging::Bridge::unless_taken();
+    runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .enable_all()
+        .thread_name_fn(|| format!("moq-net-{}", THREADS.fetch_add(1, Ordering::Relaxed)))
+        .thread_keep_alive(Duration::from_secs(10))
+        .on_thread_start(move || {
+            if let Some(bridge) = bridge {
+                bridge.install();
+            }
+        })
+        .build()
+        .expect("the system has a thread and a poller to give")
+});
+
+/// Runs `future` on the runtime.
+pub(super) fn spawn<F>(future: F) -> task::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    RUNTIME.spawn(future)
+}
+
+/// Packets of one connection are handled by one thread at a time; a second one serves the others.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2))
+}

@@ -1,0 +1,374 @@
+//! The properties that both elements have, and what they mean together.
+
+use std::{path::PathBuf, time::Duration};
+
+use gst::{glib, prelude::*};
+use url::Url;
+
+use super::{
+    PROTOCOLS,
+    link::{Phase, Plan, Policy, Status},
+};
+use crate::{
+    moq_lite::{AsPath, PathOwned},
+    net,
+};
+
+/// What the user set. The token is shown nowhere.
+#[derive(Clone)]
+pub(super) struct Settings {
+    url: Option<String>,
+    broadcast: Option<String>,
+    listen: Option<String>,
+    auth_token: Option<String>,
+    certificate_file: Option<String>,
+    private_key_file: Option<String>,
+    certificate_database_file: Option<String>,
+    certificate_fingerprints: Option<String>,
+    tls_disable_verify: bool,
+    auto_reconnect: bool,
+    timeout: u32,
+    idle_timeout: u64,
+    keep_alive: u64,
+    congestion: Congestion,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let quic = net::Quic::default();
+        Self {
+            url: None,
+            broadcast: None,
+            listen: None,
+            auth_token: None,
+            certificate_file: None,
+            private_key_file: None,
+            certificate_database_file: None,
+            certificate_fingerprints: None,
+            tls_disable_verify: false,
+            auto_reconnect: true,
+            timeout: 0,
+            idle_timeout: millis(quic.idle_timeout),
+            keep_alive: millis(quic.keep_alive),
+            congestion: Congestion::Cubic,
+        }
+    }
+}
+
+impl Settings {
+    /// The specifications of every property that is handled here, and of `stats`.
+    pub(super) fn properties() -> Vec<glib::ParamSpec> {
+        let default = Self::default();
+        vec![
+            text(
+                "url",
+                "URL",
+                "Where to connect: https://HOST[:PORT]/PATH (WebTransport), http://HOST:PORT/PATH (development: the \
+                 certificate's fingerprint is fetched over HTTP and pinned), moqt:// or moql:// (raw QUIC)",
+            ),
+            text(
+                "broadcast",
+                "Broadcast",
+                "Path of the broadcast, relative to the path of the URL",
+            ),
+            text(
+                "listen",
+                "Listen",
+                "HOST:PORT on which to serve sessions without a relay; port 0 takes any free port",
+            ),
+            glib::ParamSpecString::builder("listen-address")
+                .nick("Listen address")
+                .blurb("The address and port bound for listen; null while there is none")
+                .read_only()
+                .build(),
+            text(
+                "auth-token",
+                "Authentication token",
+                "Token (JWT) sent as jwt= in the query of the request; reads back as ***",
+            ),
+            text(
+                "certificate-file",
+                "Certificate file",
+                "PEM file of the certificate chain shown to peers of listen (a short-lived one is made when null), or, \
+                 without listen, of the client certificate",
+            ),
+            text(
+                "private-key-file",
+                "Private key file",
+                "PEM file of the private key of certificate-file",
+            ),
+            text(
+                "certificate-database-file",
+                "Certificate database file",
+                "PEM file of root certificates to trust besides those of the system",
+            ),
+            text(
+                "certificate-fingerprints",
+                "Certificate fingerprints",
+                "SHA-256 fingerprints in hex, separated by commas: servers with one of these certificates are \
+                 accepted, and no others",
+            ),
+            glib::ParamSpecBoolean::builder("tls-disable-verify")
+                .nick("Disable TLS verification")
+                .blurb("Accept every certificate. Insecure")
+                .default_value(default.tls_disable_verify)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecBoolean::builder("auto-reconnect")
+                .nick("Reconnect automatically")
+                .blurb("Keep trying to connect, with growing pauses, while the element runs")
+                .default_value(default.auto_reconnect)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("timeout")
+                .nick("Timeout")
+                .blurb("Give up connecting, or waiting for the broadcast, after this many milliseconds; 0 = never")
+                .default_value(default.timeout)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt64::builder("quic-idle-timeout")
+                .nick("QUIC idle timeout")
+                .blurb("A connection that is silent for this many milliseconds is lost; 0 = never")
+                .default_value(default.idle_timeout)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt64::builder("quic-keep-alive")
+                .nick("QUIC keep-alive")
+                .blurb(
+                    "A silent connection sends a packet every so many milliseconds, at the latest after a third of \
+                     quic-idle-timeout; 0 = never",
+                )
+                .default_value(default.keep_alive)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecEnum::builder_with_default("congestion-controller", default.congestion)
+                .nick("Congestion controller")
+                .blurb("What decides how fast data is sent")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecEnum::builder_with_default("status", Phase::Stopped)
+                .nick("Status")
+                .blurb("State of the connection; with listen alone, connected while the port is open")
+                .read_only()
+                .build(),
+            glib::ParamSpecString::builder("moq-version")
+                .nick("MoQ version")
+                .blurb("Version negotiated by the newest session; null before the first")
+                .read_only()
+                .build(),
+            glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                .nick("Statistics")
+                .blurb("Counters of the current run; never null")
+                .read_only()
+                .build(),
+        ]
+    }
+
+    /// Takes a value; `false` if the property is not one of these.
+    pub(super) fn set(&mut self, property: &glib::ParamSpec, value: &glib::Value) -> bool {
+        match property.name() {
+            "url" => self.url = taken(value),
+            "broadcast" => self.broadcast = taken(value),
+            "listen" => self.listen = taken(value),
+            "auth-token" => self.auth_token = taken(value),
+            "certificate-file" => self.certificate_file = taken(value),
+            "private-key-file" => self.private_key_file = taken(value),
+            "certificate-database-file" => self.certificate_database_file = taken(value),
+            "certificate-fingerprints" => self.certificate_fingerprints = taken(value),
+            "tls-disable-verify" => self.tls_disable_verify = taken(value),
+            "auto-reconnect" => self.auto_reconnect = taken(value),
+            "timeout" => self.timeout = taken(value),
+            "quic-idle-timeout" => self.idle_timeout = taken(value),
+            "quic-keep-alive" => self.keep_alive = taken(value),
+            "congestion-controller" => self.congestion = taken(value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The value of a property, if it is one of these other than `stats`.
+    pub(super) fn get(&self, property: &glib::ParamSpec, status: &Status) -> Option<glib::Value> {
+        Some(match property.name() {
+            "url" => self.url.to_value(),
+            "broadcast" => self.broadcast.to_value(),
+            "listen" => self.listen.to_value(),
+            "listen-address" => status.listening.map(|on| on.address.to_string()).to_value(),
+            "auth-token" => self.auth_token.as_ref().map(|_| "***").to_value(),
+            "certificate-file" => self.certificate_file.to_value(),
+            "private-key-file" => self.private_key_file.to_value(),
+            "certificate-database-file" => self.certificate_database_file.to_value(),
+            "certificate-fingerprints" => self.certificate_fingerprints.to_value(),
+            "tls-disable-verify" => self.tls_disable_verify.to_value(),
+            "auto-reconnect" => self.auto_reconnect.to_value(),
+            "timeout" => self.timeout.to_value(),
+            "quic-idle-timeout" => self.idle_timeout.to_value(),
+            "quic-keep-alive" => self.keep_alive.to_value(),
+            "congestion-controller" => self.congestion.to_value(),
+            "status" => status.phase.to_value(),
+            "moq-version" => status.version.to_value(),
+            _ => return None,
+        })
+    }
+
+    /// The path of the broadcast, if there is one.
+    pub(super) fn broadcast(&self) -> Option<PathOwned> {
+        let path = self.broadcast.as_ref()?.as_path();
+        (!path.is_empty()).then(|| path.into_owned())
+    }
+
+    /// What may change while sessions run.
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            auto_reconnect: self.auto_reconnect,
+            timeout: (self.timeout > 0).then(|| Duration::from_millis(self.timeout.into())),
+        }
+    }
+
+    /// What the settings ask for, or a sentence about what is wrong with them.
+    pub(super) fn plan(&self) -> Result<Plan, gst::ErrorMessage> {
+        let url = filled(&self.url);
+        let address = filled(&self.listen);
+        if url.is_none() && address.is_none() {
+            return Err(wrong(
+                "Neither url nor listen is set: set url to connect to a relay or a peer, or listen to serve peers \
+                 from here",
+            ));
+        }
+        let identity = match (
+            filled(&self.certificate_file),
+            filled(&self.private_key_file),
+        ) {
+            (Some(chain), Some(key)) => Some((PathBuf::from(chain), PathBuf::from(key))),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(wrong(
+                    "certificate-file is set without private-key-file: both are needed",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(wrong(
+                    "private-key-file is set without certificate-file: both are needed",
+                ));
+            }
+        };
+        let quic = net::Quic {
+            idle_timeout: Duration::from_millis(self.idle_timeout),
+            keep_alive: Duration::from_millis(self.keep_alive),
+            congestion: self.congestion.into(),
+        };
+        let listen = address.map(|address| net::ListenOptions {
+            address: address.to_owned(),
+            identity: identity.clone(),
+            quic: quic.clone(),
+            protocols: PROTOCOLS.to_vec(),
+        });
+        let identity = identity.filter(|_| listen.is_none());
+        let connect = url
+            .map(|url| self.connect(url, identity, quic))
+            .transpose()?;
+        Ok(Plan {
+            connect,
+            listen,
+            policy: self.policy(),
+        })
+    }
+
+    fn connect(
+        &self,
+        url: &str,
+        identity: Option<(PathBuf, PathBuf)>,
+        quic: net::Quic,
+    ) -> Result<net::ConnectOptions, gst::ErrorMessage> {
+        let url = Url::parse(url).map_err(|error| {
+            wrong(format!(
+                "The url cannot be used: {error}; it should look like https://relay.example.com/room"
+            ))
+        })?;
+        let list = filled(&self.certificate_fingerprints).unwrap_or_default();
+        let fingerprints = list
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(|text| text.parse().map_err(|error: net::Error| wrong(error)))
+            .collect::<Result<_, _>>()?;
+        Ok(net::ConnectOptions {
+            url,
+            token: filled(&self.auth_token).map(str::to_owned),
+            tls: net::Tls {
+                roots_file: filled(&self.certificate_database_file).map(PathBuf::from),
+                fingerprints,
+                disable_verify: self.tls_disable_verify,
+                identity,
+            },
+            quic,
+            protocols: PROTOCOLS.to_vec(),
+        })
+    }
+}
+
+/// Congestion control algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstMoqCongestionController")]
+pub(super) enum Congestion {
+    #[enum_value(name = "Loss-based, as most of TCP", nick = "cubic")]
+    Cubic,
+    #[enum_value(name = "Follows measured bandwidth (experimental)", nick = "bbr")]
+    Bbr,
+    #[enum_value(name = "Loss-based, the oldest", nick = "newreno")]
+    NewReno,
+}
+
+impl From<Congestion> for net::Congestion {
+    fn from(congestion: Congestion) -> Self {
+        match congestion {
+            Congestion::Cubic => Self::Cubic,
+            Congestion::Bbr => Self::Bbr,
+            Congestion::NewReno => Self::NewReno,
+        }
+    }
+}
+
+/// Whether `property` may be set now. If not, a warning in the log says so.
+pub(super) fn is_mutable(element: &impl IsA<gst::Element>, property: &glib::ParamSpec) -> bool {
+    let fixed = property.flags().contains(gst::PARAM_FLAG_MUTABLE_READY)
+        && element.current_state() > gst::State::Ready;
+    if fixed {
+        gst::warning!(
+            gst::CAT_DEFAULT,
+            obj = element,
+            "{} can only be set in state READY or NULL",
+            property.name()
+        );
+    }
+    !fixed
+}
+
+/// An error about the user's settings.
+pub(super) fn wrong(sentence: impl std::fmt::Display) -> gst::ErrorMessage {
+    gst::error_msg!(gst::ResourceError::Settings, ("{sentence}"))
+}
+
+fn text(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
+    glib::ParamSpecString::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .mutable_ready()
+        .build()
+}
+
+fn taken<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T
+where
+    T::Checker: glib::value::ValueTypeChecker<Error: std::fmt::Debug>,
+{
+    value.get().expect("the type was checked by GObject")
+}
+
+fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,510 @@
+//! The task of one pad: waits for samples, gives them their time, pushes them.
+//!
+//! All waiting is in one place, [`Puller::wait`], for whatever comes first; all calls into
+//! GStreamer happen outside of it.
+
+use std::{future, sync::Arc, time::Duration};
+
+use gst::{ClockTime, prelude::*};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    caps::Format,
+    run::{Gate, Run},
+    stream::{Order, Source, Stream},
+};
+use crate::{
+    plugin::runtime::RUNTIME,
+    subscribe::{Error, Sample, SampleReader},
+};
+
+/// What the task of a pad knows.
+pub(super) struct Puller {
+    run: Arc<Run>,
+    stream: Stream,
+    stop: watch::Receiver<bool>,
+    gate: watch::Receiver<Gate>,
+    orders: watch::Receiver<Order>,
+    links: watch::Receiver<()>,
+
+    state: State,
+    /// What is read, or would be if the pad were linked and the clock ran.
+    source: Option<Source>,
+    reader: Option<SampleReader>,
+    /// How many groups the reader had left out when it was last asked.
+    skipped: u64,
+    /// Which join the samples belong to.
+    begun: u64,
+    /// Samples that wait for the mapping of time.
+    pending: Vec<Sample>,
+    segment: Option<Segment>,
+    format: Format,
+    /// Caps that begin with the next keyframe.
+    next_format: Option<Format>,
+    discont: bool,
+    trouble: Trouble,
+    /// The publisher ended the track.
+    drained: bool,
+    /// Nothing will follow what is read now.
+    last: bool,
+    /// When to end although samples may be missing.
+    deadline: Option<Instant>,
+    /// The application knows that there are frames that cannot be read.
+    warned: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    /// Nobody takes the data: wait until that changes.
+    Unlinked,
+    /// Downstream or the publisher wants no more.
+    Over,
+}
+
+/// The segment that downstream has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    joined: u64,
+    /// Added to running times, so that none is negative.
+    shift: i64,
+}
+
+/// A track that broke off.
+#[derive(Default)]
+struct Trouble {
+    reason: Option<String>,
+    again: Option<Instant>,
+    times: u32,
+}
+
+/// What the task waited for.
+enum Turn {
+    Stop,
+    /// Something changed: look again.
+    Look,
+    Order,
+    Link,
+    /// The mapping of time is due, or has come.
+    Join,
+    Retry,
+    End,
+    Read(Result<Option<Sample>, Error>),
+}
+
+impl Puller {
+    pub(super) fn new(run: &Arc<Run>, stream: &Stream) -> Self {
+        let source = stream.source();
+        let format = source.map(|source| source.format);
+        let mut puller = Self {
+            run: run.clone(),
+            stream: stream.clone(),
+            stop: run.stopped(),
+            gate: run.gate(),
+            orders: stream.orders(),
+            links: stream.links(),
+            state: State::Reading,
+            source: None,
+            reader: None,
+            skipped: 0,
+            begun: 0,
+            pending: Vec::new(),
+            segment: None,
+            format: format.unwrap_or(Format {
+                caps: gst::Caps::new_empty(),
+                duration: None,
+            }),
+            next_format: None,
+            discont: true,
+            trouble: Trouble::default(),
+            drained: false,
+            last: false,
+            deadline: None,
+            warned: false,
+        };
+        puller.adopt();
+        puller
+    }
+
+    /// One turn of the task.
+    pub(super) fn iterate(&mut self) {
+        let turn = {
+            // Timers are made and handles are dropped within the runtime's context.
+            let _context = RUNTIME.enter();
+            self.look();
+            RUNTIME.block_on(self.wait())
+        };
+        match turn {
+            Turn::Look => {}
+            Turn::Order => self.adopt(),
+            Turn::Link => self.linked(),
+            Turn::Stop => {
+                self.reader = None;
+                let _ = self.stream.pad().pause_task();
+            }
+            Turn::Join => self.join(),
+            Turn::Retry => self.retry(),
+            Turn::End => self.end(),
+            Turn::Read(Ok(Some(sample))) => self.arrived(sample),
+            Turn::Read(Ok(None)) => self.ended(),
+            Turn::Read(Err(Error::Media(error))) => self.left_out(&error.to_string()),
+            Turn::Read(Err(Error::Track(error))) => self.broke_off(&error.to_string()),
+        }
+        self.count_skipped();
+    }
+
+    /// Takes over what changed since the last turn.
+    fn look(&mut self) {
+        let gate = *self.gate.borrow_and_update();
+        if gate.begun != self.begun {
+            self.begun = gate.begun;
+            self.reader = None;
+            self.pending.clear();
+            self.discont = true;
+        }
+        if self.state == State::Reading && !self.stream.pad().is_linked() {
+            self.state = State::Unlinked;
+        }
+        if !gate.playing || self.drained || self.state != State::Reading {
+            self.reader = None;
+        } else if self.reader.is_none() && self.trouble.again.is_none() {
+            self.subscribe();
+        }
+    }
+
+    /// Reads what it is told to read from now on.
+    fn adopt(&mut self) {
+        let order = self.orders.borrow_and_update().clone();
+        let same = match (&self.source, &order.source) {
+            (Some(old), Some(new)) => old.is_same_track(new),
+            _ => false,
+        };
+        if !same {
+            self.reader = None;
+            self.pending.clear();
+            self.discont = true;
+            self.trouble = Trouble::default();
+            self.drained = false;
+            self.warned = false;
+        }
+        if let Some(source) = &order.source
+            && source.format != self.format
+        {
+            self.next_format = Some(source.format.clone());
+        }
+        self.source = order.source;
+        self.last = order.last;
+        self.deadline = order.last.then(|| Instant::now() + LAST_SAMPLES);
+    }
+
+    /// Pushing may work again.
+    fn linked(&mut self) {
+        if self.state == State::Unlinked {
+            self.state = State::Reading;
+        }
+    }
+
+    fn subscribe(&mut self) {
+        if let Some(source) = &self.source {
+            let budget = self.run.latency();
+            self.reader =
+                SampleReader::new(&source.broadcast, &source.track, &source.config, budget);
+            self.skipped = 0;
+        }
+    }
+
+    async fn wait(&mut self) -> Turn {
+        let finish = self.gate.borrow().finish;
+        let over = self.state == State::Over;
+        let last = self.last && self.reader.is_none() && self.trouble.again.is_none();
+        if *self.stop.borrow() {
+            return Turn::Stop;
+        }
+        if !over && (finish || last) {
+            return Turn::End;
+        }
+        let join = (!self.pending.is_empty()).then(|| self.join_time());
+        let read = async {
+            match &mut self.reader {
+                Some(reader) => reader.next().await,
+                None => future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = self.stop.changed() => Turn::Look,
+            _ = self.gate.changed() => if join.is_some() { Turn::Join } else { Turn::Look },
+            _ = self.orders.changed() => Turn::Order,
+            _ = self.links.changed() => Turn::Link,
+            () = at(join) => Turn::Join,
+            () = at(self.trouble.again) => Turn::Retry,
+            () = at(self.deadline.filter(|_| !over)) => Turn::End,
+            read = read => Turn::Read(read),
+        }
+    }
+
+    /// When the mapping of time is due at the latest.
+    fn join_time(&self) -> Instant {
+        let deadline = self
+            .run
+            .timeline(self.begun)
+            .and_then(|timeline| timeline.deadline());
+        let now = self.run.running_time();
+        Instant::now() + deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now))
+    }
+
+    fn arrived(&mut self, mut sample: Sample) {
+        self.trouble = Trouble::default();
+        let arrival = self.run.running_time();
+        let Some(mut timeline) = self.run.timeline(self.begun) else {
+            return;
+        };
+        let before = timeline.start().is_some();
+        sample.discont |= timeline.observe(self.stream.track(), sample.pts, arrival);
+        let joined = timeline.start().is_some();
+        drop(timeline);
+        self.pending.push(sample);
+        if joined && !before {
+            self.run.joined();
+        }
+        if joined {
+            self.release();
+        }
+    }
+
+    /// The time of the join may have come.
+    fn join(&mut self) {
+        let now = self.run.running_time();
+        let Some(mut timeline) = self.run.timeline(self.begun) else {
+            return;
+        };
+        let before = timeline.start().is_some();
+        let joined = timeline.poll(now);
+        drop(timeline);
+        if joined && !before {
+            self.run.joined();
+        }
+        if joined {
+            self.release();
+        }
+    }
+
+    fn release(&mut self) {
+        for sample in std::mem::take(&mut self.pending) {
+            let stopped = *self.stop.borrow();
+            if stopped || self.state != State::Reading {
+                return;
+            }
+            self.push(sample);
+        }
+    }
+
+    fn push(&mut self, sample: Sample) {
+        let Some(timeline) = self.run.timeline(self.begun) else {
+            return;
+        };
+        let track = self.stream.track();
+        let (Some(time), Some(start)) =
+            (timeline.running_time(track, sample.pts), timeline.start())
+        else {
+            return;
+        };
+        drop(timeline);
+
+        let pad = self.stream.pad().clone();
+        if sample.keyframe
+            && let Some(format) = self.next_format.take()
+        {
+            pad.push_event(gst::event::Caps::new(&format.caps));
+            self.format = format;
+        }
+        let shift = match self.segment {
+            Some(segment) if segment.joined == self.begun => segment.shift,
+            _ => self.push_segment(start, time),
+        };
+        let Some(pts) = time_of(time + shift) else {
+            // From before anything that can be decoded, such as a leading picture of an open group.
+            self.discont = true;
+            return;
+        };
+
+        let size = sample.payload.len();
+        let mut buffer = gst::Buffer::from_slice(sample.payload);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(pts);
+            buffer.set_duration(self.format.duration);
+            if !sample.keyframe {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+            if sample.discont || self.discont {
+                buffer.set_flags(gst::BufferFlags::DISCONT);
+            }
+        }
+        self.discont = false;
+        match pad.push(buffer) {
+            Ok(_) => self.run.counters.add_buffer(size),
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// What is before `start` will be decoded and not shown.
+    fn push_segment(&mut self, start: i64, first: i64) -> i64 {
+        // Pictures may be shown before the keyframe that they follow.
+        let shift = if first < 0 { LEADING - first } else { 0 };
+        let base = time_of(start);
+        let mut segment = gst::FormattedSegment::<ClockTime>::new();
+        segment.set_start(time_of(start + shift));
+        segment.set_base(base);
+        segment.set_time(base);
+        segment.set_position(time_of(start + shift));
+        self.stream
+            .pad()
+            .push_event(gst::event::Segment::new(&segment));
+        self.segment = Some(Segment {
+            joined: self.begun,
+            shift,
+        });
+        self.discont = true;
+        shift
+    }
+
+    fn refused(&mut self, error: gst::FlowError) {
+        match error {
+            // Of somebody downstream: what it knew is gone.
+            gst::FlowError::Flushing => {
+                self.segment = None;
+                self.discont = true;
+            }
+            gst::FlowError::NotLinked => {
+                self.state = State::Unlinked;
+                self.discont = true;
+                self.segment = None;
+            }
+            gst::FlowError::Eos => self.over(),
+            error => {
+                self.over();
+                if let Some(element) = self.run.element.upgrade() {
+                    let name = self.stream.pad().name();
+                    let text = format!("What is linked to {name} does not take its data: {error}");
+                    gst::element_error!(element, gst::StreamError::Failed, ["{text}"]);
+                }
+            }
+        }
+    }
+
+    /// The publisher ended the track. Without word from the catalog, another may take its place.
+    fn ended(&mut self) {
+        self.reader = None;
+        self.flush_pending();
+        self.drained = true;
+        if !self.last {
+            self.deadline = Some(Instant::now() + REPLACEMENT);
+        }
+    }
+
+    /// A frame that is not understood.
+    fn left_out(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.warned, true) {
+            let name = self.stream.pad().name();
+            self.warn(&format!("Frames of {name} are left out: {reason}"));
+        }
+    }
+
+    fn broke_off(&mut self, reason: &str) {
+        self.reader = None;
+        self.discont = true;
+        self.trouble.reason = Some(reason.to_owned());
+        let pause = RETRY * 2_u32.pow(self.trouble.times.min(3));
+        self.trouble.times += 1;
+        self.trouble.again = Some(Instant::now() + pause);
+    }
+
+    /// The broadcast is still there, and so are the other tracks.
+    fn retry(&mut self) {
+        self.trouble.again = None;
+        if let Some(reason) = self.trouble.reason.take()
+            && self.trouble.times == 1
+        {
+            let name = self.stream.pad().name();
+            self.warn(&format!(
+                "The track of {name} broke off ({reason}); trying again"
+            ));
+        }
+    }
+
+    /// What waits for the end of the join need wait no longer: nothing will come.
+    fn flush_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let Some(mut timeline) = self.run.timeline(self.begun) else {
+            return;
+        };
+        let before = timeline.start().is_some();
+        timeline.settle(self.run.running_time());
+        drop(timeline);
+        if !before {
+            self.run.joined();
+        }
+        self.release();
+    }
+
+    fn end(&mut self) {
+        self.flush_pending();
+        if self.state == State::Over {
+            return;
+        }
+        self.over();
+        self.stream.pad().push_event(gst::event::Eos::new());
+    }
+
+    fn over(&mut self) {
+        self.state = State::Over;
+        self.reader = None;
+        self.deadline = None;
+        self.stream.set_ended();
+        self.run.ended.notify_one();
+    }
+
+    fn warn(&self, text: &str) {
+        if let Some(element) = self.run.element.upgrade() {
+            gst::element_warning!(element, gst::StreamError::Failed, ["{text}"]);
+        }
+    }
+
+    fn count_skipped(&mut self) {
+        if let Some(reader) = &self.reader {
+            let skipped = reader.skipped_groups();
+            let new = skipped - self.skipped.min(skipped);
+            self.skipped = skipped;
+            self.run.counters.add_skipped_groups(new);
+        }
+    }
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => future::pending().await,
+    }
+}
+
+/// Microseconds as GStreamer's time; `None` before its beginning.
+fn time_of(micros: i64) -> Option<ClockTime> {
+    u64::try_from(micros)
+        .ok()?
+        .checked_mul(1_000)
+        .map(ClockTime::from_nseconds)
+}
+
+/// How long samples may take to come that were announced to be the last.
+const LAST_SAMPLES: Duration = Duration::from_secs(2);
+/// How long another track may take to replace one that ended.
+const REPLACEMENT: Duration = Duration::from_millis(500);
+/// Until a track that broke off is asked for again.
+const RETRY: Duration = Duration::from_millis(500);
+/// So much before the first keyframe there may be pictures, in microseconds.
+const LEADING: i64 = 1_000_000;

@@ -1,0 +1,182 @@
+//! What the threads of one run of the element share.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use gst::{ClockTime, glib, prelude::*};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Notify, watch};
+
+use super::stream::Stream;
+use crate::{media::Timeline, plugin::link::Policy};
+
+/// From READY to PAUSED until back in READY.
+///
+/// No lock of these is held over a call out. Where two are held, the timeline is locked before the
+/// gate.
+pub(super) struct Run {
+    pub(super) element: glib::WeakRef<super::MoqSrc>,
+    /// All pads belong to this group.
+    pub(super) group: gst::GroupId,
+    pub(super) policy: watch::Sender<Policy>,
+    /// Something for the thread that follows the broadcast: a stream has ended.
+    pub(super) ended: Notify,
+    pub(super) counters: Counters,
+    stop: watch::Sender<bool>,
+    gate: watch::Sender<Gate>,
+    timeline: Mutex<Timeline>,
+    latency: watch::Sender<Duration>,
+    /// `None` once the run is over.
+    streams: Mutex<Option<Vec<Stream>>>,
+}
+
+/// What the pads' tasks may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Gate {
+    /// The clock runs.
+    pub(super) playing: bool,
+    /// The application wants the end.
+    pub(super) finish: bool,
+    /// Counts joins that were begun. What was read for an earlier one is void.
+    pub(super) begun: u64,
+    /// Counts joins that led to a mapping of time.
+    pub(super) joined: u64,
+}
+
+/// Of all pads together.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) buffers: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) skipped_groups: AtomicU64,
+}
+
+impl Run {
+    pub(super) fn new(element: &super::MoqSrc, policy: Policy, latency: Duration) -> Self {
+        Self {
+            element: element.downgrade(),
+            group: gst::GroupId::next(),
+            policy: watch::Sender::new(policy),
+            ended: Notify::new(),
+            counters: Counters::default(),
+            stop: watch::Sender::new(false),
+            gate: watch::Sender::new(Gate::default()),
+            timeline: Mutex::new(Timeline::new(latency)),
+            latency: watch::Sender::new(latency),
+            streams: Mutex::new(Some(Vec::new())),
+        }
+    }
+
+    /// Wakes every thread of the run for the last time.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// The clock runs, for the first time or again.
+    pub(super) fn play(&self) {
+        self.rejoin();
+        self.gate.send_modify(|gate| gate.playing = true);
+    }
+
+    pub(super) fn pause(&self) {
+        self.gate.send_modify(|gate| gate.playing = false);
+    }
+
+    /// Every pad is to end now.
+    pub(super) fn finish(&self) {
+        self.gate.send_modify(|gate| gate.finish = true);
+    }
+
+    pub(super) fn gate(&self) -> watch::Receiver<Gate> {
+        self.gate.subscribe()
+    }
+
+    /// Time is mapped anew, from what is read from now on.
+    pub(super) fn rejoin(&self) {
+        let mut timeline = self.timeline.lock();
+        timeline.rejoin();
+        self.gate.send_modify(|gate| gate.begun += 1);
+    }
+
+    /// The mapping of time, if the join `begun` is still the one that counts.
+    pub(super) fn timeline(&self, begun: u64) -> Option<MutexGuard<'_, Timeline>> {
+        let timeline = self.timeline.lock();
+        (self.gate.borrow().begun == begun).then_some(timeline)
+    }
+
+    /// The mapping of time, whichever it is.
+    pub(super) fn any_timeline(&self) -> MutexGuard<'_, Timeline> {
+        self.timeline.lock()
+    }
+
+    /// Tells every pad that the mapping is there.
+    pub(super) fn joined(&self) {
+        self.gate.send_modify(|gate| gate.joined = gate.begun);
+    }
+
+    pub(super) fn set_latency(&self, latency: Duration) {
+        self.any_timeline().set_tolerance(latency);
+        self.latency.send_replace(latency);
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        *self.latency.borrow()
+    }
+
+    /// How long the pipeline has been playing; zero before.
+    pub(super) fn running_time(&self) -> Duration {
+        let element = self.element.upgrade();
+        let now = element.and_then(|element| element.current_running_time());
+        now.unwrap_or(ClockTime::ZERO).into()
+    }
+
+    /// Remembers a stream until the end of the run; false if that was already.
+    pub(super) fn insert(&self, stream: Stream) -> bool {
+        let mut streams = self.streams.lock();
+        streams
+            .as_mut()
+            .map(|streams| streams.push(stream))
+            .is_some()
+    }
+
+    /// The streams that there are.
+    pub(super) fn streams(&self) -> Vec<Stream> {
+        self.streams.lock().clone().unwrap_or_default()
+    }
+
+    /// Takes one out; `None` if it was not there.
+    pub(super) fn remove(&self, stream: &Stream) -> Option<Stream> {
+        let mut streams = self.streams.lock();
+        let streams = streams.as_mut()?;
+        let index = streams
+            .iter()
+            .position(|other| other.pad() == stream.pad())?;
+        Some(streams.remove(index))
+    }
+
+    /// Takes all out and lets no more in.
+    pub(super) fn close(&self) -> Vec<Stream> {
+        self.streams.lock().take().unwrap_or_default()
+    }
+}
+
+impl Counters {
+    pub(super) fn add_buffer(&self, bytes: usize) {
+        self.buffers.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_skipped_groups(&self, groups: u64) {
+        self.skipped_groups.fetch_add(groups, Ordering::Relaxed);
+    }
+}

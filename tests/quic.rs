@@ -1,0 +1,205 @@
+//! Client and server over real QUIC and WebTransport on the loopback interface.
+
+use std::{future::Future, time::Duration};
+
+use bytes::Bytes;
+use gstmoq::{
+    moq_lite::{Client, Error, Group, Origin, OriginConsumer, Server, Session, Track},
+    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, connect},
+};
+use url::Url;
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, future)
+        .await
+        .expect("it takes too long")
+}
+
+async fn listener() -> Listener {
+    let options = ListenOptions {
+        address: "127.0.0.1:0".into(),
+        identity: None,
+        quic: Quic::default(),
+        protocols: vec!["moql"],
+    };
+    Listener::bind(&options).await.unwrap()
+}
+
+fn client_options(listener: &Listener, scheme: &str) -> ConnectOptions {
+    let url = format!("{scheme}://127.0.0.1:{}/", listener.local_addr().port());
+    ConnectOptions {
+        url: Url::parse(&url).unwrap(),
+        token: None,
+        tls: Tls {
+            fingerprints: vec![listener.fingerprint()],
+            ..Tls::default()
+        },
+        quic: Quic::default(),
+        protocols: vec!["moql"],
+    }
+}
+
+/// Both ends of a session; each publishes one origin and consumes into another.
+struct Pair {
+    client: Session,
+    server: Session,
+    client_sees: OriginConsumer,
+    server_sees: OriginConsumer,
+    client_has: gstmoq::moq_lite::OriginProducer,
+    server_has: gstmoq::moq_lite::OriginProducer,
+    /// Its socket carries the session.
+    _listener: Listener,
+}
+
+async fn pair(scheme: &str) -> Pair {
+    let mut listener = listener().await;
+    let options = client_options(&listener, scheme);
+    let (client_has, server_has) = (Origin::produce(), Origin::produce());
+    let (client_gets, server_gets) = (Origin::produce(), Origin::produce());
+    let server = async {
+        let accepted = listener.accept().await.unwrap();
+        Server::new()
+            .with_publish(server_has.consumer)
+            .with_consume(server_gets.producer)
+            .accept(accepted.transport)
+            .await
+            .unwrap()
+    };
+    let client = async {
+        let connected = connect(&options).await.unwrap();
+        Client::new()
+            .with_publish(client_has.consumer)
+            .with_consume(client_gets.producer)
+            .connect(connected.transport)
+            .await
+            .unwrap()
+    };
+    let (client, server) = within(async { tokio::join!(client, server) }).await;
+    Pair {
+        client,
+        server,
+        client_sees: client_gets.consumer,
+        server_sees: server_gets.consumer,
+        client_has: client_has.producer,
+        server_has: server_has.producer,
+        _listener: listener,
+    }
+}
+
+async fn frames_arrive(scheme: &str) {
+    let mut pair = pair(scheme).await;
+    assert_eq!(pair.client.version_name(), "moq-lite-02");
+    assert_eq!(pair.server.version_name(), "moq-lite-02");
+    for (producer, consumer) in [
+        (&pair.client_has, &mut pair.server_sees),
+        (&pair.server_has, &mut pair.client_sees),
+    ] {
+        let mut broadcast = producer.create_broadcast("room/cam").unwrap();
+        let mut track = broadcast.create_track(Track::new("video"));
+        let payload = Bytes::from(vec![7u8; 100_000]);
+        let mut group = track.create_group(Group { sequence: 41 }).unwrap();
+        group.write_frame("first").unwrap();
+        group.write_frame(payload.clone()).unwrap();
+
+        let (path, remote) = within(consumer.announced()).await.unwrap();
+        assert_eq!(path.as_str(), "room/cam");
+        let mut reader = remote.unwrap().subscribe_track(&Track::new("video"));
+        let mut received = within(reader.recv_group()).await.unwrap().unwrap();
+        assert_eq!(received.info.sequence, 41);
+        assert_eq!(
+            within(received.read_frame()).await.unwrap().unwrap(),
+            "first"
+        );
+        assert_eq!(
+            within(received.read_frame()).await.unwrap().unwrap(),
+            payload
+        );
+
+        // What is written just before the end arrives, and then the end.
+        group.close();
+        track.write_frame("").unwrap();
+        track.write_frame("last").unwrap();
+        track.close();
+        assert_eq!(within(received.read_frame()).await.unwrap(), None);
+        let mut empty = within(reader.recv_group()).await.unwrap().unwrap();
+        assert_eq!(within(empty.read_frame()).await.unwrap().unwrap(), "");
+        let mut last = within(reader.recv_group()).await.unwrap().unwrap();
+        assert_eq!(within(last.read_frame()).await.unwrap().unwrap(), "last");
+        assert!(within(reader.recv_group()).await.unwrap().is_none());
+        drop(broadcast);
+        let (path, gone) = within(consumer.announced()).await.unwrap();
+        assert_eq!((path.as_str(), gone.is_none()), ("room/cam", true));
+    }
+}
+
+#[tokio::test]
+async fn frames_arrive_in_both_directions_over_webtransport() {
+    frames_arrive("https").await;
+}
+
+#[tokio::test]
+async fn frames_arrive_in_both_directions_over_raw_quic() {
+    frames_arrive("moqt").await;
+}
+
+#[tokio::test]
+async fn a_track_that_is_not_there_is_not_found() {
+    let mut pair = pair("https").await;
+    let mut broadcast = pair.server_has.create_broadcast("cam").unwrap();
+    broadcast.refuse_requests();
+    let (_, remote) = within(pair.client_sees.announced()).await.unwrap();
+    let mut track = remote.unwrap().subscribe_track(&Track::new("nothing"));
+    assert!(matches!(
+        within(track.recv_group()).await,
+        Err(Error::NotFound)
+    ));
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_frees_the_publishers_track() {
+    let mut pair = pair("https").await;
+    let mut broadcast = pair.server_has.create_broadcast("cam").unwrap();
+    let mut producer = broadcast.create_track(Track::new("video"));
+    producer.write_frame("frame").unwrap();
+    let (_, remote) = within(pair.client_sees.announced()).await.unwrap();
+    let mut track = remote.unwrap().subscribe_track(&Track::new("video"));
+    within(track.recv_group()).await.unwrap().unwrap();
+    drop(track);
+    within(producer.unused()).await;
+}
+
+#[tokio::test]
+async fn dropping_a_session_ends_the_other_side() {
+    for scheme in ["https", "moql"] {
+        let pair = pair(scheme).await;
+        drop(pair.client);
+        assert!(matches!(
+            within(pair.server.closed()).await,
+            Err(Error::Cancel | Error::Transport(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn every_one_of_many_small_groups_arrives_once() {
+    let mut pair = pair("https").await;
+    let mut broadcast = pair.server_has.create_broadcast("cam").unwrap();
+    let mut producer = broadcast.create_track(Track::new("audio"));
+    let (_, remote) = within(pair.client_sees.announced()).await.unwrap();
+    let mut track = remote.unwrap().subscribe_track(&Track::new("audio"));
+    producer.write_frame("0").unwrap();
+    let first = within(track.recv_group()).await.unwrap().unwrap();
+    let mut seen = vec![first.info.sequence];
+    for sequence in 1..500u64 {
+        producer.write_frame(sequence.to_string()).unwrap();
+    }
+    producer.close();
+    while let Some(mut group) = within(track.recv_group()).await.unwrap() {
+        let frame = within(group.read_frame()).await.unwrap().unwrap();
+        assert_eq!(frame, group.info.sequence.to_string());
+        seen.push(group.info.sequence);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..500).collect::<Vec<_>>());
+}
