@@ -10,7 +10,11 @@ use web_transport_trait::Session as _;
 use super::peer::{Peer, Stream, read_all};
 use crate::{
     assert_err,
-    common::{now, within},
+    common::{
+        now,
+        transport::{Config, Record},
+        within,
+    },
 };
 
 /// A session that publishes the broadcast `room/cam`.
@@ -219,4 +223,42 @@ async fn a_slow_reader_of_one_track_holds_up_no_other_reader() {
         within(received.decode::<Bytes>()).await.unwrap().len(),
         4 << 20
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_cannot_be_sent_in_time_are_given_up_for_the_newest() {
+    let origin = Origin::produce();
+    let mut broadcast = origin.producer.create_broadcast("cam").unwrap();
+    let mut track = broadcast.create_track(Track::new("video"));
+    let config = Config {
+        uni: 1,
+        window: 10,
+        ..Config::default()
+    };
+    let (_session, peer) = Peer::client_over(config, Version::Draft02, origin.consumer).await;
+    track.write_frame("longer than the window").unwrap();
+    let mut stream = peer.subscribe(0, "cam", "video").await;
+    let _: SubscribeOk = within(stream.reader.decode()).await.unwrap();
+    let (header, mut stuck) = peer.accept_group().await;
+    assert_eq!(header.sequence, 0);
+    for _ in 1..5 {
+        // These wait for a stream.
+        track.write_frame("longer than the window").unwrap();
+    }
+    tokio::time::advance(2 * Track::MAX_AGE).await;
+    track.write_frame("newest").unwrap();
+    let reset = |records: &[Record]| records.iter().find_map(|record| record.reset);
+    assert_eq!(within(peer.link.until(reset)).await, Error::Old.to_code());
+    assert!(
+        within(stuck.read(100)).await.is_ok(),
+        "this was read before"
+    );
+    assert_err!(within(stuck.read(100)).await, Error::Old);
+    let mut sequences = Vec::new();
+    while sequences.last() != Some(&5) {
+        let (header, mut received) = peer.accept_group().await;
+        sequences.push(header.sequence);
+        let _ = within(received.decode::<Bytes>()).await;
+    }
+    assert!(sequences.len() <= 2, "{sequences:?} were sent");
 }
