@@ -389,7 +389,7 @@ impl Puller {
                 if let Some(element) = self.run.element.upgrade() {
                     let name = self.stream.pad().name();
                     let text = format!("What is linked to {name} does not take its data: {error}");
-                    gst::element_error!(element, gst::StreamError::Failed, ["{text}"]);
+                    gst::element_error!(element, gst::StreamError::Failed, ("{text}"));
                 }
             }
         }
@@ -471,7 +471,7 @@ impl Puller {
 
     fn warn(&self, text: &str) {
         if let Some(element) = self.run.element.upgrade() {
-            gst::element_warning!(element, gst::StreamError::Failed, ["{text}"]);
+            gst::element_warning!(element, gst::StreamError::Failed, ("{text}"));
         }
     }
 
