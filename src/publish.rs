@@ -70,6 +70,16 @@ pub struct Stats {
     pub dropped: u64,
 }
 
+impl Stats {
+    /// Adds those of another track.
+    pub fn add(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.bytes += other.bytes;
+        self.groups += other.groups;
+        self.dropped += other.dropped;
+    }
+}
+
 /// A broadcast that is being published. Clones publish the same; it ends with
 /// [`finish`](Self::finish), or abruptly with the last handle.
 #[derive(Clone)]
@@ -268,6 +278,11 @@ impl TrackWriter {
     /// The name in the catalog.
     pub fn name(&self) -> &str {
         self.track.as_ref().map_or("", |track| &track.info.name)
+    }
+
+    /// Whether it is a track of pictures.
+    pub fn is_video(&self) -> bool {
+        self.is_video
     }
 
     /// Counters.

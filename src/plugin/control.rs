@@ -44,7 +44,7 @@ impl Control {
             gst::element_warning!(
                 element,
                 gst::ResourceError::Settings,
-                ["tls-disable-verify is set: anybody can pretend to be the server"]
+                ("tls-disable-verify is set: anybody can pretend to be the server")
             );
         }
         let connects = plan.connect.is_some();
@@ -84,7 +84,7 @@ impl Control {
             .spawn(move || speaker.run(events))
             .map_err(|error| {
                 let text = format!("The system gives no thread: {error}");
-                gst::error_msg!(gst::ResourceError::Failed, ["{text}"])
+                gst::error_msg!(gst::ResourceError::Failed, ("{text}"))
             })?;
         Ok(Self {
             link: Some(link),
@@ -172,7 +172,7 @@ impl Speaker {
                 progress(element, ProgressType::Complete, &text);
             }
             Event::Warning(text) => {
-                gst::element_warning!(element, gst::ResourceError::OpenReadWrite, ["{text}"]);
+                gst::element_warning!(element, gst::ResourceError::OpenReadWrite, ("{text}"));
             }
             Event::Failed { class, reason } => {
                 progress(element, ProgressType::Error, &reason);
@@ -222,5 +222,5 @@ pub(super) fn message(class: net::Kind, text: &str) -> ErrorMessage {
         net::Kind::System => Resource::Failed,
         _ => Resource::OpenReadWrite,
     };
-    gst::error_msg!(error, ["{text}"])
+    gst::error_msg!(error, ("{text}"))
 }

@@ -345,7 +345,7 @@ pub(super) fn is_mutable(element: &impl IsA<gst::Element>, property: &glib::Para
 
 /// An error about the user's settings.
 pub(super) fn wrong(sentence: impl std::fmt::Display) -> gst::ErrorMessage {
-    gst::error_msg!(gst::ResourceError::Settings, ["{sentence}"])
+    gst::error_msg!(gst::ResourceError::Settings, ("{sentence}"))
 }
 
 fn text(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {

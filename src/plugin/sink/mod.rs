@@ -1,8 +1,61 @@
 //! `moqsink`: publishes a broadcast.
+//!
+//! Each request pad `sink_%u` takes H.264 (`avc`, `avc3` or `byte-stream`, whole access units), raw
+//! AAC, Opus, or fragmented MP4 with any number of tracks. The element publishes them as one
+//! broadcast with a hang catalog, to a relay or a peer (`url`), to whoever connects (`listen`), or
+//! both.
+//!
+//! ```text
+//! gst-launch-1.0 videotestsrc is-live=true ! x264enc tune=zerolatency key-int-max=60 \
+//!     ! moqsink listen=127.0.0.1:4443 broadcast=cam
+//! gst-launch-1.0 filesrc location=clip.mp4 ! qtdemux name=d \
+//!     moqsink name=m url=https://relay.example.com/room broadcast=clip \
+//!     d.video_0 ! queue ! m.  d.audio_0 ! queue ! m.
+//! ```
+//!
+//! # Time
+//!
+//! The timestamp of a sample is its running time, so all pads share one timeline. A buffer without
+//! PTS is given its DTS, else the end of the buffer before it, else the running time at which it
+//! arrived. What lies before the segment, and so before running time zero, is published at zero
+//! where a decoder may need it (any video; sound of the second before) and dropped otherwise.
+//! Timestamps are published as they come: where they jump back, viewers take it as a rewind.
+//!
+//! With `sync` (the default) each sample is sent when the clock reaches its running time (of its
+//! DTS, where it has one) plus the pipeline's latency, so a file plays out in real time. The element
+//! does not preroll: in PAUSED data waits for PLAYING.
+//!
+//! # The end
+//!
+//! EOS on a pad ends its tracks. When all pads are at EOS the element waits, for `drain-timeout` at
+//! most, until viewers have the last group, then posts EOS.
 
-use gst::glib;
+mod flow;
+mod format;
+mod imp;
+mod movie;
+mod pace;
+mod pad;
+mod stream;
+
+use gst::{glib, prelude::*};
+
+glib::wrapper! {
+    /// The element.
+    pub(super) struct MoqSink(ObjectSubclass<imp::MoqSink>) @extends gst::Element, gst::Object, @implements gst::ChildProxy;
+}
+
+glib::wrapper! {
+    /// A request pad of it.
+    pub(super) struct MoqSinkPad(ObjectSubclass<pad::MoqSinkPad>) @extends gst::Pad, gst::Object;
+}
 
 /// Registers the element.
-pub(super) fn register(_plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    Ok(())
+pub(super) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(
+        Some(plugin),
+        "moqsink",
+        gst::Rank::NONE,
+        MoqSink::static_type(),
+    )
 }

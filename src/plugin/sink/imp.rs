@@ -1,0 +1,476 @@
+//! The element: properties, pads, states. What flows through the pads is in `flow`.
+//!
+//! Locks: `settings` and `state` are never held together with one another, with a pad's stream, or
+//! over a call into GStreamer that may come back.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
+
+use gst::{glib, prelude::*, subclass::prelude::*};
+use parking_lot::Mutex;
+
+use super::{
+    MoqSinkPad, format,
+    pace::Pace,
+    pad::{self, MoqSinkPad as PadImp},
+};
+use crate::{
+    moq_lite::{Origin, OriginProducer, PathOwned},
+    plugin::{
+        control::Control,
+        link::{Media, Status},
+        settings::{self, Settings},
+    },
+    publish::{self, Input, Publisher},
+};
+
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("moqsink", gst::DebugColorFlags::empty(), Some("MoQ sink"))
+});
+
+/// The object behind the element.
+#[derive(Default)]
+pub(in crate::plugin) struct MoqSink {
+    settings: Mutex<Options>,
+    state: Mutex<Option<Started>>,
+    pub(super) pace: Arc<Pace>,
+}
+
+#[derive(Clone)]
+struct Options {
+    shared: Settings,
+    sync: bool,
+    ts_offset: i64,
+    drain_timeout: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            shared: Settings::default(),
+            sync: true,
+            ts_offset: 0,
+            drain_timeout: 2000,
+        }
+    }
+}
+
+/// From READY to READY.
+struct Started {
+    control: Control,
+    origin: OriginProducer,
+    path: PathOwned,
+    /// `None` after EOS, until data comes again.
+    publisher: Option<Publisher>,
+    /// EOS was reached on all pads.
+    eos: bool,
+}
+
+impl MoqSink {
+    pub(super) fn sync(&self) -> bool {
+        self.settings.lock().sync
+    }
+
+    pub(super) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.settings.lock().drain_timeout.into())
+    }
+
+    /// A source of tracks; `None` when the element is not started.
+    pub(super) fn input(&self) -> Option<Input> {
+        let mut state = self.state.lock();
+        let started = state.as_mut()?;
+        started.eos = false;
+        let publisher = started
+            .publisher
+            .get_or_insert_with(|| Publisher::new(started.origin.clone(), started.path.clone()));
+        Some(publisher.input())
+    }
+
+    /// The broadcast when its last pad has reached EOS; once.
+    pub(super) fn take_ended(&self) -> Option<Publisher> {
+        let all = self.pads().iter().all(|pad| pad.imp().stream().eos);
+        let mut state = self.state.lock();
+        let started = state.as_mut()?;
+        if !all || std::mem::replace(&mut started.eos, true) {
+            return None;
+        }
+        started.publisher.take()
+    }
+
+    pub(super) fn pads(&self) -> Vec<MoqSinkPad> {
+        let pads = self.obj().sink_pads();
+        pads.into_iter()
+            .filter_map(|pad| pad.downcast().ok())
+            .collect()
+    }
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let options = self.settings.lock().clone();
+        let plan = options.shared.plan()?;
+        let path = options.shared.broadcast().ok_or_else(|| {
+            settings::wrong(
+                "broadcast is not set: give the broadcast a path, such as broadcast=cam",
+            )
+        })?;
+        let origin = Origin::produce();
+        let media = Media {
+            publish: Some(origin.consumer),
+            consume: None,
+        };
+        let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media)?;
+        *self.state.lock() = Some(Started {
+            control,
+            publisher: Some(Publisher::new(origin.producer.clone(), path.clone())),
+            origin: origin.producer,
+            path,
+            eos: false,
+        });
+        for pad in self.pads() {
+            self.prepare(&pad);
+        }
+        self.pace.set_offset(options.ts_offset);
+        self.pace.set_running(true);
+        Ok(())
+    }
+
+    /// Lets the broadcast wait for the pad's tracks.
+    fn prepare(&self, pad: &MoqSinkPad) {
+        let input = self.input();
+        pad.imp().stream().input = input;
+    }
+
+    fn stop(&self) {
+        let now = Instant::now();
+        for pad in self.pads() {
+            let mut stream = std::mem::take(&mut *pad.imp().stream());
+            stream.end_tracks(now);
+        }
+        let started = self.state.lock().take();
+        if let Some(Started {
+            control, publisher, ..
+        }) = started
+        {
+            // The end of the broadcast goes out before the sessions end.
+            drop(publisher);
+            drop(control);
+        }
+    }
+
+    fn status(&self) -> Status {
+        let state = self.state.lock();
+        state
+            .as_ref()
+            .map(|started| started.control.status())
+            .unwrap_or_default()
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let mut sum = publish::Stats::default();
+        for pad in self.pads() {
+            sum.add(&pad.imp().stream().stats());
+        }
+        pad::add(self.status().stats("moqsink-stats"), &sum).build()
+    }
+
+    /// The latencies upstream of all pads as one.
+    fn latency(&self, query: &mut gst::query::Latency) -> bool {
+        let mut folded: Option<(bool, gst::ClockTime, Option<gst::ClockTime>)> = None;
+        for pad in self.pads() {
+            let mut upstream = gst::query::Latency::new();
+            if !pad.peer_query(&mut upstream) {
+                continue;
+            }
+            let (live, min, max) = upstream.result();
+            folded = Some(match folded {
+                None => (live, min, max),
+                // What is not live waits for the clock, and so adds nothing.
+                Some(sum) if !live => sum,
+                Some((false, ..)) => (live, min, max),
+                Some((true, least, most)) => {
+                    (true, least.max(min), most.into_iter().chain(max).min())
+                }
+            });
+        }
+        let Some((live, min, max)) = folded else {
+            return false;
+        };
+        query.set(live, min, max);
+        true
+    }
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for MoqSink {
+    const NAME: &'static str = "GstMoqSink";
+    type Type = super::MoqSink;
+    type ParentType = gst::Element;
+    type Interfaces = (gst::ChildProxy,);
+}
+
+impl ObjectImpl for MoqSink {
+    fn constructed(&self) {
+        self.parent_constructed();
+        self.obj().set_element_flags(gst::ElementFlags::SINK);
+    }
+
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+            let default = Options::default();
+            let mut properties = Settings::properties();
+            properties.extend([
+                glib::ParamSpecBoolean::builder("sync")
+                    .nick("Synchronise")
+                    .blurb("Send each sample when the clock reaches its running time, instead of at once")
+                    .default_value(default.sync)
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecInt64::builder("ts-offset")
+                    .nick("Timestamp offset")
+                    .blurb("With sync: send samples this many nanoseconds later, or earlier when negative")
+                    .default_value(default.ts_offset)
+                    .mutable_playing()
+                    .build(),
+                glib::ParamSpecUInt::builder("drain-timeout")
+                    .nick("Drain timeout")
+                    .blurb("How many milliseconds EOS waits for viewers to have the last group")
+                    .default_value(default.drain_timeout)
+                    .mutable_playing()
+                    .build(),
+            ]);
+            properties
+        });
+        &PROPERTIES
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, property: &glib::ParamSpec) {
+        if !settings::is_mutable(&*self.obj(), property) {
+            return;
+        }
+        let mut options = self.settings.lock();
+        match property.name() {
+            "sync" => options.sync = value.get().expect("the type was checked by GObject"),
+            "ts-offset" => {
+                options.ts_offset = value.get().expect("the type was checked by GObject");
+                self.pace.set_offset(options.ts_offset);
+            }
+            "drain-timeout" => {
+                options.drain_timeout = value.get().expect("the type was checked by GObject");
+            }
+            _ if options.shared.set(property, value) => {
+                let policy = options.shared.policy();
+                drop(options);
+                if let Some(started) = &*self.state.lock() {
+                    started.control.set_policy(policy);
+                }
+            }
+            _ => unimplemented!(),
+        }
+    }
+
+    fn property(&self, _id: usize, property: &glib::ParamSpec) -> glib::Value {
+        let status = self.status();
+        let options = self.settings.lock().clone();
+        match property.name() {
+            "sync" => options.sync.to_value(),
+            "ts-offset" => options.ts_offset.to_value(),
+            "drain-timeout" => options.drain_timeout.to_value(),
+            "stats" => self.stats().to_value(),
+            _ => match options.shared.get(property, &status) {
+                Some(value) => value,
+                None => unimplemented!(),
+            },
+        }
+    }
+}
+
+impl GstObjectImpl for MoqSink {}
+
+impl ElementImpl for MoqSink {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "MoQ sink",
+                "Sink/Network",
+                "Publishes a broadcast over Media over QUIC, to a relay, to a peer, or to whoever connects",
+                "gst-plugin-moq developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let template = gst::PadTemplate::with_gtype(
+                "sink_%u",
+                gst::PadDirection::Sink,
+                gst::PadPresence::Request,
+                &format::caps(),
+                MoqSinkPad::static_type(),
+            );
+            vec![template.expect("the template is valid")]
+        });
+        &TEMPLATES
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        let ids: Vec<_> = self.pads().iter().map(|pad| pad.imp().id()).collect();
+        let wanted = name
+            .and_then(|name| name.strip_prefix("sink_"))
+            .map(str::parse);
+        let id = match wanted {
+            Some(Ok(id)) if !ids.contains(&id) => id,
+            Some(Ok(id)) => {
+                gst::warning!(CAT, imp = self, "there is a pad sink_{id} already");
+                return None;
+            }
+            // `sink_%u`, or no name.
+            _ => (0..=u32::MAX).find(|id| !ids.contains(id))?,
+        };
+        let pad = gst::PadBuilder::<MoqSinkPad>::from_template(template)
+            .name(format!("sink_{id}"))
+            .chain_function(|pad, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |sink| sink.chain(pad, buffer),
+                )
+            })
+            .event_full_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |sink| sink.sink_event(pad, event),
+                )
+            })
+            .build();
+        pad.imp().set_id(id);
+        self.prepare(&pad);
+        let element = self.obj();
+        if element.current_state() > gst::State::Ready
+            && let Err(error) = pad.set_active(true)
+        {
+            gst::warning!(CAT, obj = pad, "cannot be activated: {error}");
+        }
+        if let Err(error) = element.add_pad(&pad) {
+            gst::warning!(CAT, obj = pad, "cannot be added: {error}");
+            return None;
+        }
+        element.child_added(&pad, &pad.name());
+        Some(pad.upcast())
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        let Some(pad) = pad.downcast_ref::<MoqSinkPad>() else {
+            return;
+        };
+        let imp: &PadImp = pad.imp();
+        self.pace.set_flushing(imp.id(), true);
+        // Waits until the streaming thread has left.
+        if let Err(error) = pad.set_active(false) {
+            gst::warning!(CAT, obj = pad, "cannot be deactivated: {error}");
+        }
+        let mut stream = std::mem::take(&mut *imp.stream());
+        stream.end_tracks(Instant::now());
+        drop(stream);
+        self.pace.set_flushing(imp.id(), false);
+        let element = self.obj();
+        element.child_removed(pad, &pad.name());
+        if let Err(error) = element.remove_pad(pad) {
+            gst::warning!(CAT, obj = pad, "cannot be removed: {error}");
+        }
+        if !self.pads().is_empty() {
+            // The others may all be at EOS; this thread must not wait for viewers.
+            element.call_async(|element| {
+                let _ = element.imp().finish(None, gst::Seqnum::next());
+            });
+        }
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        gst::debug!(CAT, imp = self, "{transition:?}");
+        match transition {
+            gst::StateChange::ReadyToPaused => {
+                if let Err(message) = self.start() {
+                    self.post_error_message(message);
+                    return Err(gst::StateChangeError);
+                }
+            }
+            gst::StateChange::PlayingToPaused => self.pace.set_playing(false),
+            gst::StateChange::PausedToReady => self.pace.set_running(false),
+            _ => {}
+        }
+        let result = self.parent_change_state(transition);
+        match transition {
+            gst::StateChange::PausedToPlaying if result.is_ok() => self.pace.set_playing(true),
+            gst::StateChange::ReadyToPaused if result.is_err() => {
+                self.pace.set_running(false);
+                self.stop();
+            }
+            gst::StateChange::PausedToReady => self.stop(),
+            _ => {}
+        }
+        result
+    }
+
+    fn send_event(&self, event: gst::Event) -> bool {
+        if let gst::EventView::Latency(latency) = event.view() {
+            self.pace.set_latency(latency.latency());
+            let pads = self.pads();
+            // Every pad is told, and none of them can say no.
+            pads.iter().for_each(|pad| {
+                let _ = pad.push_event(event.clone());
+            });
+            return true;
+        }
+        self.parent_send_event(event)
+    }
+
+    fn query(&self, query: &mut gst::QueryRef) -> bool {
+        match query.view_mut() {
+            gst::QueryViewMut::Latency(latency) => self.latency(latency),
+            gst::QueryViewMut::Position(position) if position.format() == gst::Format::Time => {
+                let pads = self.pads();
+                let newest = pads
+                    .iter()
+                    .filter_map(|pad| pad.imp().stream().position)
+                    .max();
+                match newest {
+                    Some(newest) => {
+                        position.set(newest);
+                        true
+                    }
+                    None => self.parent_query(query),
+                }
+            }
+            _ => self.parent_query(query),
+        }
+    }
+}
+
+impl ChildProxyImpl for MoqSink {
+    fn children_count(&self) -> u32 {
+        self.obj().num_sink_pads().into()
+    }
+
+    fn child_by_name(&self, name: &str) -> Option<glib::Object> {
+        let pads = self.pads();
+        pads.into_iter()
+            .find(|pad| pad.name() == name)
+            .map(|pad| pad.upcast())
+    }
+
+    fn child_by_index(&self, index: u32) -> Option<glib::Object> {
+        let pads = self.pads();
+        pads.into_iter().nth(index as usize).map(|pad| pad.upcast())
+    }
+}
