@@ -160,6 +160,7 @@ pub(crate) struct Camera {
     broadcast: BroadcastProducer,
     catalog: TrackProducer,
     tracks: HashMap<String, (TrackProducer, Option<GroupProducer>)>,
+    /// Wraps: only tests that write little look at it.
     written: u8,
 }
 
@@ -193,7 +194,7 @@ impl Camera {
         group
             .write_frame_chunks([header, Bytes::from(payload)])
             .expect("open");
-        self.written += 1;
+        self.written = self.written.wrapping_add(1);
     }
 
     /// Pictures, and from `audio` on sound, at the pace of their timestamps.
@@ -385,6 +386,20 @@ impl Player {
             }
         }
         panic!("no buffer of width {expected}");
+    }
+
+    /// Writes keyframes until one is refused because of a flush.
+    pub(crate) fn until_refused(&self, pad: &str, mut write: impl FnMut(u64)) {
+        let pad = self.pad(pad);
+        for frame in 1..250 {
+            write(frame * 20_000);
+            let receiver = self.seen.lock().expect("no test panics twice");
+            let _ = receiver.recv_timeout(Duration::from_millis(20));
+            if pad.last_flow_result() == Err(gst::FlowError::Flushing) {
+                return;
+            }
+        }
+        panic!("nothing was refused");
     }
 
     /// The next message on the bus of which this is true.

@@ -102,7 +102,7 @@ impl Puller {
         let mut puller = Self {
             run: run.clone(),
             stream: stream.clone(),
-            stop: run.stopped(),
+            stop: stream.closed(),
             gate: run.gate(),
             orders: stream.orders(),
             links: stream.links(),
@@ -457,8 +457,8 @@ impl Puller {
         if self.state == State::Over {
             return;
         }
-        self.over();
         self.stream.pad().push_event(gst::event::Eos::new());
+        self.over();
     }
 
     fn over(&mut self) {
