@@ -296,7 +296,11 @@ impl Follower {
         if !self.run.is_stopped()
             && let Err(error) = stream.start(&self.run)
         {
-            gst::element_error!(element, gst::ResourceError::Failed, ["No thread: {error}"]);
+            gst::element_error!(
+                element,
+                gst::ResourceError::Failed,
+                ("The system gives no thread: {error}")
+            );
         }
         let latency = gst::message::Latency::builder().src(&element).build();
         let _ = element.post_message(latency);
@@ -427,13 +431,13 @@ impl Follower {
 
     fn warn(&self, text: &str) {
         if let Some(element) = self.run.element.upgrade() {
-            gst::element_warning!(element, gst::ResourceError::Read, ["{text}"]);
+            gst::element_warning!(element, gst::ResourceError::Read, ("{text}"));
         }
     }
 
     fn fail(&self, error: gst::ResourceError, text: &str) {
         if let Some(element) = self.run.element.upgrade() {
-            gst::element_error!(element, error, ["{text}"]);
+            gst::element_error!(element, error, ("{text}"));
         }
     }
 }

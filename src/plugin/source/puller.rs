@@ -102,7 +102,7 @@ impl Puller {
         let mut puller = Self {
             run: run.clone(),
             stream: stream.clone(),
-            stop: run.stopped(),
+            stop: stream.closed(),
             gate: run.gate(),
             orders: stream.orders(),
             links: stream.links(),
@@ -389,7 +389,7 @@ impl Puller {
                 if let Some(element) = self.run.element.upgrade() {
                     let name = self.stream.pad().name();
                     let text = format!("What is linked to {name} does not take its data: {error}");
-                    gst::element_error!(element, gst::StreamError::Failed, ["{text}"]);
+                    gst::element_error!(element, gst::StreamError::Failed, ("{text}"));
                 }
             }
         }
@@ -457,8 +457,8 @@ impl Puller {
         if self.state == State::Over {
             return;
         }
-        self.over();
         self.stream.pad().push_event(gst::event::Eos::new());
+        self.over();
     }
 
     fn over(&mut self) {
@@ -471,7 +471,7 @@ impl Puller {
 
     fn warn(&self, text: &str) {
         if let Some(element) = self.run.element.upgrade() {
-            gst::element_warning!(element, gst::StreamError::Failed, ["{text}"]);
+            gst::element_warning!(element, gst::StreamError::Failed, ("{text}"));
         }
     }
 
