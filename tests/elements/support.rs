@@ -239,6 +239,20 @@ impl Viewer {
         })
     }
 
+    /// The first sample of the next group, which may still be growing.
+    pub(crate) fn first(&self, track: &mut TrackConsumer) -> (u64, Bytes) {
+        self.within(async {
+            let group = track.recv_group().await.expect("no error");
+            let frame = group
+                .expect("a group")
+                .read_frame()
+                .await
+                .expect("no error");
+            let (time, payload) = legacy::decode(frame.expect("a frame")).expect("a sample");
+            (time.as_micros() as u64, payload)
+        })
+    }
+
     fn within<F: Future>(&self, future: F) -> F::Output {
         self.runtime
             .block_on(async { tokio::time::timeout(LIMIT, future).await.expect("in time") })
