@@ -315,6 +315,22 @@ fn eos_is_posted_once_when_every_pad_has_it() {
 }
 
 #[test]
+fn it_stops_at_once_while_somebody_watches() {
+    let sink = Sink::listening();
+    sink.set_state(gst::State::Playing);
+    let feed = sink.feed(OPUS);
+    feed.push(Some(0), b"a").unwrap();
+    let viewer = Viewer::new(&sink);
+    assert_eq!(viewer.catalog().renditions().count(), 1);
+    let begin = Instant::now();
+    sink.set_state(gst::State::Null);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_millis(500), "it took {took:?}");
+    println!("stopped in {took:?}");
+    viewer.ended();
+}
+
+#[test]
 fn eos_waits_for_viewers_but_not_longer_than_asked() {
     let sink = Sink::listening();
     sink.element.set_property("drain-timeout", 60_000_u32);

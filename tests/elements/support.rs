@@ -160,7 +160,7 @@ impl Feed {
 pub(crate) struct Viewer {
     runtime: tokio::runtime::Runtime,
     broadcast: BroadcastConsumer,
-    _session: Session,
+    session: Session,
     _origin: gstmoq::moq_lite::OriginProducer,
 }
 
@@ -200,7 +200,7 @@ impl Viewer {
         Self {
             runtime,
             broadcast,
-            _session: session,
+            session,
             _origin: origin.producer,
         }
     }
@@ -237,6 +237,12 @@ impl Viewer {
             }
             Some(samples)
         })
+    }
+
+    /// Waits until the session has ended, and the broadcast with it.
+    pub(crate) fn ended(&self) {
+        let _ = self.within(self.session.closed());
+        self.within(self.broadcast.closed());
     }
 
     /// The first sample of the next group, which may still be growing.

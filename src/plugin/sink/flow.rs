@@ -428,15 +428,21 @@ impl MoqSink {
             .map_or(0, |time| time.nseconds().into())
     }
 
-    /// The buffer's memory, mapped for as long as somebody reads the bytes; not copied.
+    /// The buffer's memory, mapped for as long as somebody reads the bytes.
     fn payload(&self, buffer: gst::Buffer) -> Result<Bytes, FlowError> {
+        let ours = buffer
+            .iter_memories()
+            .all(|memory| memory.is_type("SystemMemory"));
         match buffer.into_mapped_buffer_readable() {
-            Ok(mapped) => Ok(Bytes::from_owner(mapped)),
+            Ok(mapped) if ours => Ok(Bytes::from_owner(mapped)),
+            // Memory of a device belongs to a small pool, which must not wait for viewers.
+            Ok(mapped) => Ok(Bytes::copy_from_slice(&mapped)),
             Err(_) => {
                 gst::element_imp_error!(
                     self,
                     gst::ResourceError::Read,
-                    ("The memory of a buffer cannot be read: put an element before the sink that copies it to system memory")
+                    ("The memory of a buffer cannot be read: put an element before the sink that copies it to \
+                         system memory")
                 );
                 Err(FlowError::Error)
             }
