@@ -366,7 +366,7 @@ fn pads_are_numbered_named_and_reached_as_children() {
         (pad.name().as_str(), named.name().as_str()),
         ("sink_0", "sink_7")
     );
-    proxy.set_child_property("sink_7::track", &"camera".to_value());
+    proxy.set_child_property("sink_7::track", "camera");
     assert_eq!(named.property::<String>("track"), "camera");
     assert_eq!(proxy.children_count(), 2);
     sink.element.release_request_pad(&pad);

@@ -432,7 +432,7 @@ impl MoqSink {
     fn payload(&self, buffer: gst::Buffer) -> Result<Bytes, FlowError> {
         let ours = buffer
             .iter_memories()
-            .all(|memory| memory.is_type("SystemMemory"));
+            .all(|memory| ORDINARY.iter().any(|kind| memory.is_type(*kind)));
         match buffer.into_mapped_buffer_readable() {
             Ok(mapped) if ours => Ok(Bytes::from_owner(mapped)),
             // Memory of a device belongs to a small pool, which must not wait for viewers.
@@ -485,3 +485,6 @@ fn capitalised(text: &str) -> String {
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
     first.chain(chars).collect()
 }
+
+/// Kinds of memory of which there is enough: of the C library, and of Rust elements.
+const ORDINARY: [&str; 2] = ["SystemMemory", "RustGlobalAllocatorMemory"];
