@@ -394,12 +394,12 @@ fn a_flush_downstream_is_survived() {
     player.until(|seen| matches!(seen, Seen::Buffer { .. }));
     let sink = player.pad("video_0").peer().expect("linked");
     assert!(sink.send_event(gst::event::FlushStart::new()));
-    camera.write("picture", 10_000, true);
+    player.until_refused("video_0", |time| camera.write("picture", time, true));
     assert!(sink.send_event(gst::event::FlushStop::new(false)));
     // A buffer that is seen was taken or refused; the next one was taken.
     for second in 1..=2 {
         player.until_width(64, |time| {
-            camera.write("picture", second * 1_000_000 + time, true)
+            camera.write("picture", second * 5_000_000 + time, true);
         });
     }
     assert!(sink.sticky_event::<gst::event::Segment>(0).is_some());
