@@ -6,9 +6,10 @@ use tokio::time::timeout;
 
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
-    coding::{Stream, Versions},
+    coding::Stream,
     lite, session,
     setup::{ClientSetup, ServerSetup},
+    version::{Negotiation, Version},
 };
 
 /// Makes sessions on transports that are connected to a server.
@@ -56,8 +57,10 @@ impl Client {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let (driver, ready) =
-            lite::session::run(transport.clone(), stream, self.roles.clone(), version);
+        let Version::Lite(lite_version) = version;
+        let stream = stream.with_version(lite_version);
+        let roles = self.roles.clone();
+        let (driver, ready) = lite::session::run(transport.clone(), stream, roles, lite_version);
         let session = Session::start(guard.keep(), version, driver);
         tracing::info!(version = version.name(), "connected");
         // A server that never announces leaves the session usable.
@@ -69,22 +72,22 @@ impl Client {
 /// How long the peer may take to answer.
 pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The exchange on the first bidirectional stream.
 async fn setup<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(lite::Version, Stream<S, lite::Version>), Error> {
-    let offered = Versions::from(lite::Version::SETUP.map(lite::Version::coding));
-    match transport.protocol() {
-        None | Some(lite::ALPN) => {}
-        Some(_) => return Err(Error::Version(offered, Versions::default())),
-    }
+) -> Result<(Version, Stream<S, ()>), Error> {
+    let Negotiation::Setup(offered) = Negotiation::of(transport.protocol())?;
+    let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
-    let versions = offered.clone();
-    stream.writer.encode(&ClientSetup { versions }).await?;
+    let offer = ClientSetup { versions };
+    stream.writer.encode(&offer).await?;
     let answer: ServerSetup = stream.reader.decode().await?;
-    let version = lite::Version::try_from(answer.version)
-        .map_err(|()| Error::Version(offered, [answer.version].into()))?;
-    Ok((version, stream.with_version(version)))
+    let chosen = offered
+        .into_iter()
+        .find(|version| version.coding() == answer.version);
+    let chosen = chosen.ok_or_else(|| Error::Version(offer.versions, [answer.version].into()))?;
+    Ok((chosen, stream))
 }
 
 /// Closes a transport that does not become a session.

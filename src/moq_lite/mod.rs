@@ -10,6 +10,7 @@ mod path;
 mod server;
 mod session;
 mod setup;
+mod version;
 
 pub use client::*;
 pub use error::*;
@@ -20,7 +21,7 @@ pub use session::*;
 
 /// The versions that SETUP can agree on, the preferred first.
 pub const VERSIONS: [coding::Version; 2] = {
-    let [first, second] = lite::Version::SETUP;
+    let [first, second] = version::Version::SETUP;
     [first.coding(), second.coding()]
 };
 

@@ -5,9 +5,10 @@ use tokio::time::timeout;
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
     client::{CloseOnDrop, SETUP_TIMEOUT},
-    coding::{Stream, Versions},
+    coding::Stream,
     lite,
     setup::{ClientSetup, ServerSetup},
+    version::{Negotiation, Version},
 };
 
 /// Makes sessions on transports that clients connected.
@@ -55,31 +56,33 @@ impl Server {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let (driver, _) =
-            lite::session::run(transport.clone(), stream, self.roles.clone(), version);
+        let Version::Lite(lite_version) = version;
+        let stream = stream.with_version(lite_version);
+        let roles = self.roles.clone();
+        let (driver, _) = lite::session::run(transport.clone(), stream, roles, lite_version);
         tracing::info!(version = version.name(), "accepted");
         Ok(Session::start(guard.keep(), version, driver))
     }
 }
 
+/// The exchange on the first bidirectional stream.
 async fn setup<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(lite::Version, Stream<S, lite::Version>), Error> {
+) -> Result<(Version, Stream<S, ()>), Error> {
+    let Negotiation::Setup(known) = Negotiation::of(transport.protocol())?;
     let mut stream = Stream::accept(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
     let offer: ClientSetup = stream.reader.decode().await?;
     // The client's order counts.
-    let version = offer
-        .versions
-        .iter()
-        .find_map(|&version| lite::Version::try_from(version).ok());
-    let Some(version) = version else {
-        let ours = Versions::from(lite::Version::SETUP.map(lite::Version::coding));
-        return Err(Error::Version(offer.versions, ours));
+    let mut offered = offer.versions.iter();
+    let chosen =
+        offered.find_map(|number| known.iter().find(|version| version.coding() == *number));
+    let Some(&chosen) = chosen else {
+        return Err(Error::Version(offer.versions, Version::numbers(&known)));
     };
     let answer = ServerSetup {
-        version: version.coding(),
+        version: chosen.coding(),
     };
     stream.writer.encode(&answer).await?;
-    Ok((version, stream.with_version(version)))
+    Ok((chosen, stream))
 }

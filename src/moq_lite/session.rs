@@ -5,14 +5,14 @@ use std::future::Future;
 use tokio::{sync::watch, task::AbortHandle};
 use web_transport_trait::Stats as _;
 
-use super::{Error, lite};
+use super::{Error, version::Version};
 
 /// A session that both sides agreed on. Its work is done by one task, which
 /// owns every other task of the session.
 ///
 /// Dropping it closes the transport and ends that task.
 pub struct Session {
-    version: lite::Version,
+    version: Version,
     transport: Box<dyn Transport>,
     driver: AbortHandle,
     ended: watch::Receiver<Option<Error>>,
@@ -22,7 +22,7 @@ impl Session {
     /// Runs `driver` for as long as the session lasts.
     pub(super) fn start<S: web_transport_trait::Session>(
         transport: S,
-        version: lite::Version,
+        version: Version,
         driver: impl Future<Output = Error> + Send + 'static,
     ) -> Self {
         let (end, ended) = watch::channel(None);

@@ -16,8 +16,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// Every version that SETUP can agree on, the preferred first.
-    pub(crate) const SETUP: [Self; 2] = [Self::Draft02, Self::Draft01];
+    const ALL: [Self; 2] = [Self::Draft02, Self::Draft01];
 
     /// The number in SETUP.
     pub const fn coding(self) -> coding::Version {
@@ -37,7 +36,7 @@ impl TryFrom<coding::Version> for Version {
     type Error = ();
 
     fn try_from(version: coding::Version) -> Result<Self, ()> {
-        Self::SETUP
+        Self::ALL
             .into_iter()
             .find(|known| known.coding() == version)
             .ok_or(())

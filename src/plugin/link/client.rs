@@ -44,9 +44,8 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
         }
         // Each kind of failure once, not at each attempt.
         if search.told.as_ref() != Some(&failure.reason) {
-            let text = format!("{}; trying again", failure.reason);
-            search.told = Some(failure.reason);
-            context.tell(Event::Warning(text)).await;
+            search.told = Some(failure.reason.clone());
+            context.tell(Event::Retrying(failure.reason)).await;
         }
         if lost {
             context.tell(connecting(&host, true)).await;

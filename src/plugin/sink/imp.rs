@@ -294,7 +294,7 @@ impl ElementImpl for MoqSink {
                 "MoQ sink",
                 "Sink/Network",
                 "Publishes a broadcast over Media over QUIC, to a relay, to a peer, or to whoever connects",
-                "gst-plugin-moq developers",
+                "The gst-plugin-moq developers",
             )
         });
         Some(&METADATA)

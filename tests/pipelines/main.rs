@@ -1,0 +1,8 @@
+//! Whole pipelines in one process: moqsink serves, moqsrc plays.
+#![cfg(feature = "plugin")]
+
+mod errors;
+mod file;
+mod fragments;
+mod support;
+mod viewers;
