@@ -498,3 +498,23 @@ fn audio_and_video_stay_in_step_when_audio_starts_later() {
     let (picture, sound) = (picture.expect("seen"), sound.expect("seen"));
     assert!((picture - sound).abs() < 33_000_000, "{picture} {sound}");
 }
+
+#[test]
+fn it_stops_at_any_moment() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    camera.write("picture", 0, true);
+    camera.write("sound", 0, true);
+    let player = Player::new(&publisher, "cam");
+    for round in 0..60_u64 {
+        player.play();
+        // Anywhere between the first packet and the first buffers.
+        std::thread::sleep(Duration::from_millis(round * 7919 % 61));
+        camera.write("picture", round * 100_000, true);
+        if round % 3 == 0 {
+            let _ = player.pipeline.set_state(gst::State::Paused);
+        }
+        player.stop();
+        assert_eq!(player.element.num_src_pads(), 0);
+    }
+}

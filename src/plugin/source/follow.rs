@@ -3,7 +3,13 @@
 //! All waiting is in [`Follower::wait`]; everything that calls into GStreamer, and with that into the
 //! application, happens outside of it and without a lock.
 
-use std::{collections::HashSet, future, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    future,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 
 use gst::{ProgressType, prelude::*};
 use tokio::{
@@ -55,7 +61,7 @@ enum State {
     Waiting {
         since: Instant,
     },
-    Following(Following),
+    Following(Box<Following>),
     /// It ended, or nobody waits any longer.
     Over,
 }
@@ -112,7 +118,17 @@ impl Follower {
     }
 
     /// Runs until the run is over.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
+        let run = self.run.clone();
+        if panic::catch_unwind(AssertUnwindSafe(|| self.follow())).is_err()
+            && let Some(element) = run.element.upgrade()
+        {
+            let text = "An internal error ended the search for pads; please report it";
+            gst::element_error!(element, gst::LibraryError::Failed, ("{text}"));
+        }
+    }
+
+    fn follow(mut self) {
         let text = format!("Waiting for the broadcast {}", self.path);
         self.progress(ProgressType::Start, &text);
         loop {
@@ -207,7 +223,7 @@ impl Follower {
             verdict: None,
             again: None,
         };
-        self.state = State::Following(following);
+        self.state = State::Following(Box::new(following));
         self.fresh = true;
     }
 
