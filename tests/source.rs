@@ -228,6 +228,30 @@ fn a_broadcast_that_vanishes_ends_when_nobody_waits() {
 }
 
 #[test]
+fn a_broadcast_whose_renditions_were_taken_out_has_ended_when_it_vanishes() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    camera.write("picture", 0, true);
+    player.until_buffers(&["video_0"]);
+    // As a relay shows a clean end: the catalog is the last to be passed on.
+    camera.announce(&[]);
+    player.message(|message| matches!(message.view(), gst::MessageView::Eos(_)));
+    drop(camera);
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    camera.write("picture", 0, true);
+    player.stop();
+    let seen = player.rest();
+    assert!(
+        !seen
+            .iter()
+            .any(|seen| matches!(seen, Seen::Pad(_) | Seen::Buffer { .. })),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn renditions_come_and_go_and_a_new_track_takes_the_place_of_an_old_one() {
     let publisher = Publisher::new();
     let mut camera = publisher.camera("cam", &[("one", video(64, 64))]);

@@ -47,6 +47,8 @@ pub(super) struct Follower {
     playing: bool,
     /// Nothing was read of this broadcast yet.
     fresh: bool,
+    /// The newest catalog has no renditions: the publisher took the last one out.
+    emptied: bool,
     /// How many pads of each kind there ever were.
     numbers: [u32; 2],
     no_more_pads: bool,
@@ -110,6 +112,7 @@ impl Follower {
             },
             playing: false,
             fresh: false,
+            emptied: false,
             numbers: [0; 2],
             no_more_pads: false,
             check_links: None,
@@ -239,6 +242,7 @@ impl Follower {
             return;
         };
         let broadcast = following.broadcast.clone();
+        self.emptied = self.playing && catalog.is_empty();
         let mut wanted = Vec::new();
         for (track, config) in catalog.renditions() {
             match Format::new(&config) {
@@ -345,7 +349,7 @@ impl Follower {
         for stream in &streams {
             stream.finish();
         }
-        if streams.is_empty() {
+        if !self.no_more_pads {
             let text = format!(
                 "The broadcast {} ended before anything could be played",
                 self.path
@@ -382,8 +386,11 @@ impl Follower {
         }
     }
 
-    /// The broadcast is gone, and not by its publisher's will.
+    /// The broadcast is gone, and not by its publisher's will, or behind a relay that does not say.
     fn lost(&mut self, reason: &str) {
+        if self.emptied {
+            return self.ended();
+        }
         if !self.wait_for_return {
             let text = format!("The broadcast {} broke off: {reason}", self.path);
             self.warn(&text);
