@@ -426,6 +426,10 @@ impl Puller {
     fn broke_off(&mut self, reason: &str) {
         self.reader = None;
         self.discont = true;
+        if self.last {
+            // A relay may say it like this that there is no more.
+            return self.end();
+        }
         self.trouble.reason = Some(reason.to_owned());
         let pause = RETRY * 2_u32.pow(self.trouble.times.min(3));
         self.trouble.times += 1;
