@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, process::Command};
 
+use gst::prelude::*;
+
 use crate::support::{LISTEN, Pipeline, Publisher, Record, clip};
 
 /// A file that goes with the value.

@@ -116,7 +116,7 @@ fn a_publisher_may_push_into_a_listening_source() {
 #[test]
 fn sound_and_picture_stay_in_step_for_a_late_joiner() {
     let publisher = Publisher::new(&format!(
-        "{} audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000 ! opusenc ! sink.",
+        "{} audiotestsrc is-live=true wave=white-noise samplesperbuffer=960 ! audio/x-raw,rate=48000 ! opusenc ! sink.",
         live_video(LISTEN)
     ));
     publisher.play();

@@ -3,7 +3,7 @@
 use gstmoq::moq_lite::{Error, Track, lite::Version};
 use web_transport_trait::{SendStream as _, Session as _};
 
-use super::peer::{Peer, announced, pair, send_all, subscribed};
+use super::peer::{Peer, announced, gone, pair, send_all, subscribed};
 use crate::{
     assert_err,
     common::{
@@ -58,7 +58,7 @@ async fn a_session_whose_connection_breaks_ends_with_its_broadcasts_and_tracks()
         assert_err!(within(session.closed()).await, Error::Transport(_));
     }
     within(broadcast.closed()).await;
-    assert!(pair.client.consume.consume_broadcast("cam").is_none());
+    gone(&pair.client.consume, "cam").await;
     assert!(within(received.read_frame()).await.is_err());
     assert!(within(track.recv_group()).await.is_err());
     // The publisher's own broadcast is none of the session's.
@@ -76,7 +76,7 @@ async fn a_session_that_ends_leaves_nothing_in_the_origins() {
     drop(pair.client.session);
     within(there.closed()).await;
     within(pair.server.session.closed()).await.unwrap_err();
-    assert!(pair.server.consume.consume_broadcast("here").is_none());
+    gone(&pair.server.consume, "here").await;
     assert!(
         pair.client
             .publish

@@ -77,6 +77,14 @@ pub(super) async fn announced(origin: &OriginConsumer, path: &str) -> BroadcastC
     .await
 }
 
+/// Waits until there is no broadcast at `path`.
+pub(super) async fn gone(origin: &OriginConsumer, path: &str) {
+    if let Some(broadcast) = origin.consume_broadcast(path) {
+        within(broadcast.closed()).await;
+    }
+    assert!(origin.consume_broadcast(path).is_none());
+}
+
 /// All frames of the next group.
 pub(super) async fn next_group(track: &mut TrackConsumer) -> (u64, Vec<Bytes>) {
     within(async {
@@ -106,7 +114,15 @@ pub(super) type Setup = (SendStream, RecvStream);
 impl Peer {
     /// A client of a session that publishes what is in `publish`.
     pub(super) async fn client(version: Version, publish: OriginConsumer) -> (Session, Self) {
-        let (client, server, link) = transport::connect(Config::default());
+        Self::client_over(Config::default(), version, publish).await
+    }
+
+    pub(super) async fn client_over(
+        config: Config,
+        version: Version,
+        publish: OriginConsumer,
+    ) -> (Session, Self) {
+        let (client, server, link) = transport::connect(config);
         let accepting = Server::new().with_publish(publish);
         let setup = async {
             let (mut send, mut recv) = client.open_bi().await.unwrap();

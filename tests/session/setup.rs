@@ -67,6 +67,16 @@ async fn a_protocol_of_the_handshake_that_is_not_ours_is_refused() {
         panic!("it was taken");
     };
     assert_eq!(link.end(), closed(Side::Client, &err));
+
+    let (_client, server, link) = transport::connect(Config {
+        protocol,
+        ..Config::default()
+    });
+    let result = within(Server::new().accept(server)).await;
+    let Err(err @ Error::Version(..)) = result else {
+        panic!("it was taken");
+    };
+    assert_eq!(link.end(), closed(Side::Server, &err));
 }
 
 #[tokio::test(start_paused = true)]

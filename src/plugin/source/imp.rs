@@ -161,7 +161,7 @@ impl ElementImpl for MoqSrc {
                 "MoQ source",
                 "Source/Network",
                 "Plays a broadcast from a Media over QUIC relay or publisher",
-                env!("CARGO_PKG_AUTHORS"),
+                "The gst-plugin-moq developers",
             )
         });
         Some(&*METADATA)
@@ -237,7 +237,7 @@ impl ElementImpl for MoqSrc {
         if run.streams().is_empty() {
             // There is no pad that could carry the event to a sink.
             let text = "The end was asked for before the broadcast had begun";
-            self.post_error_message(gst::error_msg!(gst::ResourceError::NotFound, ["{text}"]));
+            self.post_error_message(gst::error_msg!(gst::ResourceError::NotFound, ("{text}")));
         }
         true
     }
@@ -314,7 +314,7 @@ impl MoqSrc {
         let follower = follower.map_err(|error| {
             gst::error_msg!(
                 gst::ResourceError::Failed,
-                ["The system gives no thread: {error}"]
+                ("The system gives no thread: {error}")
             )
         })?;
         *self.state.lock() = State::Started(Started {

@@ -72,6 +72,7 @@ impl Run {
     /// Wakes every thread of the run for the last time.
     pub(super) fn stop(&self) {
         self.stop.send_replace(true);
+        self.streams().iter().for_each(Stream::close);
     }
 
     pub(super) fn stopped(&self) -> watch::Receiver<bool> {
@@ -143,10 +144,12 @@ impl Run {
     /// Remembers a stream until the end of the run; false if that was already.
     pub(super) fn insert(&self, stream: Stream) -> bool {
         let mut streams = self.streams.lock();
-        streams
-            .as_mut()
-            .map(|streams| streams.push(stream))
-            .is_some()
+        // Whoever stops looks at the streams after it has said so.
+        match streams.as_mut().filter(|_| !self.is_stopped()) {
+            Some(streams) => streams.push(stream),
+            None => return false,
+        }
+        true
     }
 
     /// The streams that there are.

@@ -27,6 +27,8 @@ struct Inner {
     link: watch::Sender<()>,
     /// The pad got its EOS.
     ended: watch::Sender<bool>,
+    /// The task is to end.
+    closed: watch::Sender<bool>,
 }
 
 /// Video or audio.
@@ -132,6 +134,7 @@ impl Stream {
             order: watch::Sender::new(order),
             link,
             ended: watch::Sender::new(false),
+            closed: watch::Sender::new(false),
         }));
         // An application that is told of the pad finds both on it.
         let start = gst::event::StreamStart::builder(&id)
@@ -152,8 +155,9 @@ impl Stream {
         self.0.pad.start_task(move || puller.iterate())
     }
 
-    /// Ends the task and takes the pad from the element. The run was stopped, or the pad ended.
+    /// Ends the task and takes the pad from the element.
     pub(super) fn dispose(&self, element: &super::MoqSrc) {
+        self.close();
         let pad = &self.0.pad;
         let _ = pad.set_active(false);
         let _ = pad.stop_task();
@@ -213,6 +217,15 @@ impl Stream {
 
     pub(super) fn links(&self) -> watch::Receiver<()> {
         self.0.link.subscribe()
+    }
+
+    /// Wakes the task for the last time.
+    pub(super) fn close(&self) {
+        self.0.closed.send_replace(true);
+    }
+
+    pub(super) fn closed(&self) -> watch::Receiver<bool> {
+        self.0.closed.subscribe()
     }
 
     pub(super) fn set_ended(&self) {

@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use web_transport_trait::{RecvStream, SendStream};
 
+use super::ready::now_or_never;
 use crate::moq_lite::{
     self as model, Error, FrameConsumer, GroupProducer, Result, Stamp, Timestamp,
     coding::{Encode, Reader, Writer},
@@ -89,15 +90,6 @@ impl<'a, S: SendStream> FrameWriter<'a, S> {
     }
 }
 
-/// The result of a future that is ready at once.
-pub(super) async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        result = future => Some(result),
-        () = std::future::ready(()) => None,
-    }
-}
-
 /// Reads frames into a group until the stream ends. Timestamps are of `timescale`
 /// ticks a second.
 pub(super) async fn read_frames<R: RecvStream>(
@@ -119,27 +111,58 @@ pub(super) async fn read_frames<R: RecvStream>(
         } else {
             None
         };
-        if size == 0 {
-            match time {
-                Some(time) => group.write_frame_at(time, [])?,
-                None => group.write_frame_chunks([])?,
-            }
-        } else {
-            let mut frame = match time {
-                Some(time) => group.create_frame_at(time, size.into())?,
-                None => group.create_frame(size.into())?,
-            };
-            let mut missing = size as usize;
-            while missing > 0 {
-                let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
-                missing -= chunk.len();
-                frame.write_chunk(chunk)?;
-            }
-            frame.close()?;
-        }
+        read_frame(reader, group, time, size).await?;
         meter.frame(size);
     }
     Ok(())
+}
+
+/// Hands on what has arrived in one go, so that readers are not woken for each
+/// packet; nothing waits for what has not.
+async fn read_frame<R: RecvStream>(
+    reader: &mut Reader<R, Version>,
+    group: &mut GroupProducer,
+    time: Option<Timestamp>,
+    size: u64,
+) -> Result<()> {
+    let mut missing = size as usize;
+    let mut chunks = arrived(reader, &mut missing).await?;
+    if missing == 0 {
+        return match time {
+            Some(time) => group.write_frame_at(time, chunks),
+            None => group.write_frame_chunks(chunks),
+        };
+    }
+    let mut frame = match time {
+        Some(time) => group.create_frame_at(time, size.into())?,
+        None => group.create_frame(size.into())?,
+    };
+    loop {
+        frame.write_chunks(chunks)?;
+        if missing == 0 {
+            return frame.close();
+        }
+        let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
+        missing -= chunk.len();
+        chunks = arrived(reader, &mut missing).await?;
+        chunks.insert(0, chunk);
+    }
+}
+
+/// What can be read without waiting, up to `missing` bytes, which are counted down.
+async fn arrived<R: RecvStream>(
+    reader: &mut Reader<R, Version>,
+    missing: &mut usize,
+) -> Result<Vec<Bytes>> {
+    let mut chunks = Vec::new();
+    while *missing > 0 {
+        match now_or_never(reader.read(*missing)).await {
+            Some(chunk) => chunks.push(chunk?.ok_or(Error::WrongSize)?),
+            None => break,
+        }
+        *missing -= chunks.last().map_or(0, Bytes::len);
+    }
+    Ok(chunks)
 }
 
 /// A time of `timescale` ticks a second.

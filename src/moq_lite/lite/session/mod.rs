@@ -10,6 +10,7 @@ mod incoming;
 mod life;
 mod order;
 mod publisher;
+mod ready;
 mod requests;
 mod run;
 mod serving;

@@ -6,10 +6,11 @@ use tokio::{sync::watch, task::JoinSet};
 use web_transport_trait::Session;
 
 use super::{
-    frames::{FrameWriter, now_or_never},
+    frames::FrameWriter,
     life::{Event, Life, Pace},
     order,
     publisher::Publisher,
+    ready::now_or_never,
     requests::Frames,
 };
 use crate::moq_lite::{
@@ -244,9 +245,11 @@ impl<S: Session> Sender<S> {
 
     async fn open(&self, group: GroupConsumer, frames: Frames, mut life: Life) -> Result<()> {
         let version = self.publisher.version;
+        // A peer that takes nothing in must not make old groups pile up.
         let stream = tokio::select! {
             biased;
             () = life.expired() => return Err(Error::Old),
+            () = group.expired() => return Err(Error::Old),
             stream = self.publisher.transport.open_uni() => stream,
         };
         let stream = stream.map_err(Error::from_transport)?;
@@ -261,13 +264,40 @@ impl<S: Session> Sender<S> {
     async fn send(
         &self,
         stream: &mut Writer<S::SendStream, Version>,
-        mut group: GroupConsumer,
+        group: GroupConsumer,
         frames: Frames,
         mut life: Life,
     ) -> Result<()> {
         let sequence = group.info.sequence;
         let order = |priority| order::of_group(priority, self.subscribe, sequence);
         stream.set_priority(order(life.priority()));
+        let kept = group.clone();
+        tokio::select! {
+            biased;
+            () = kept.expired() => return Err(Error::Old),
+            sent = self.send_frames(stream, group, frames, &mut life) => sent?,
+        }
+        drop(kept);
+        loop {
+            tokio::select! {
+                biased;
+                closed = stream.closed() => return closed,
+                event = life.event() => match event {
+                    Event::Priority(priority) => stream.set_priority(order(priority)),
+                    Event::Expired => return Err(Error::Old),
+                },
+            }
+        }
+    }
+
+    async fn send_frames(
+        &self,
+        stream: &mut Writer<S::SendStream, Version>,
+        mut group: GroupConsumer,
+        frames: Frames,
+        life: &mut Life,
+    ) -> Result<()> {
+        let sequence = group.info.sequence;
         let mut writer = FrameWriter::new(stream, self.publisher.version, self.began);
         writer.put(&DataType::Group)?;
         writer.put(&Group {
@@ -281,14 +311,17 @@ impl<S: Session> Sender<S> {
                 biased;
                 event = life.event() => match event {
                     Event::Priority(priority) => {
-                        writer.stream.set_priority(order(priority));
+                        let order = order::of_group(priority, self.subscribe, sequence);
+                        writer.stream.set_priority(order);
                         continue;
                     }
                     Event::Expired => return Err(Error::Old),
                 },
                 frame = group.next_frame() => frame?,
                 // The peer stopped reading.
-                closed = writer.stream.closed() => return closed,
+                closed = writer.stream.closed() => {
+                    return Err(closed.err().unwrap_or(Error::Cancel));
+                }
             };
             let Some(frame) = frame else { break };
             if index >= frames.first {
@@ -302,16 +335,6 @@ impl<S: Session> Sender<S> {
             }
             index += 1;
         }
-        writer.finish().await?;
-        loop {
-            tokio::select! {
-                biased;
-                closed = writer.stream.closed() => return closed,
-                event = life.event() => match event {
-                    Event::Priority(priority) => writer.stream.set_priority(order(priority)),
-                    Event::Expired => return Err(Error::Old),
-                },
-            }
-        }
+        writer.finish().await
     }
 }
