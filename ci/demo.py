@@ -105,7 +105,8 @@ class Run:
         if not self.got.units:
             raise Failure(self.nothing_arrived(publisher, viewer))
         self.wait_until(lambda: publisher.ended() or viewer.ended(), self.options.seconds)
-        if viewer.ended() and not publisher.ended():
+        if viewer.ended() and not self.wait_until(publisher.ended, END_SECONDS):
+            # At the end of a file both end, in either order.
             raise Failure(f"the viewer ended before the publisher did, see {viewer.log}")
         publisher.interrupt()
         if not self.wait_until(publisher.ended, END_SECONDS):

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use gst::prelude::*;
 
-use crate::support::{LIMIT, Sink, Viewer, quickly};
+use crate::support::{LIMIT, Relay, Sink, Viewer, quickly};
 
 const OPUS: &str = "audio/x-opus,channels=2,channel-mapping-family=0";
 const BYTE_STREAM: &str = "video/x-h264,stream-format=byte-stream,alignment=au";
@@ -315,6 +315,22 @@ fn eos_is_posted_once_when_every_pad_has_it() {
 }
 
 #[test]
+fn it_stops_at_once_while_somebody_watches() {
+    let sink = Sink::listening();
+    sink.set_state(gst::State::Playing);
+    let feed = sink.feed(OPUS);
+    feed.push(Some(0), b"a").unwrap();
+    let viewer = Viewer::new(&sink);
+    assert_eq!(viewer.catalog().renditions().count(), 1);
+    let begin = Instant::now();
+    sink.set_state(gst::State::Null);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_millis(500), "it took {took:?}");
+    println!("stopped in {took:?}");
+    viewer.ended();
+}
+
+#[test]
 fn eos_waits_for_viewers_but_not_longer_than_asked() {
     let sink = Sink::listening();
     sink.element.set_property("drain-timeout", 60_000_u32);
@@ -350,7 +366,7 @@ fn pads_are_numbered_named_and_reached_as_children() {
         (pad.name().as_str(), named.name().as_str()),
         ("sink_0", "sink_7")
     );
-    proxy.set_child_property("sink_7::track", &"camera".to_value());
+    proxy.set_child_property("sink_7::track", "camera");
     assert_eq!(named.property::<String>("track"), "camera");
     assert_eq!(proxy.children_count(), 2);
     sink.element.release_request_pad(&pad);
@@ -375,4 +391,109 @@ fn a_track_has_the_name_that_its_pad_gives_it() {
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(names, ["microphone"]);
+}
+
+/// Publishes sound as `cam` to a relay, below the path `studio`.
+fn publishing(address: &str) -> Sink {
+    let sink = Sink::bare();
+    sink.element.set_property("broadcast", "cam");
+    sink.element
+        .set_property("url", format!("moql://{address}/studio"));
+    sink.element.set_property("tls-disable-verify", true);
+    sink.element.set_property("sync", false);
+    sink
+}
+
+/// The next progress message that is not the start.
+fn progress(sink: &Sink) -> gst::ProgressType {
+    loop {
+        let message = sink.message(gst::MessageType::Progress).expect("progress");
+        match message.view() {
+            gst::MessageView::Progress(progress)
+                if progress.get().0 != gst::ProgressType::Start =>
+            {
+                assert_eq!(progress.get().1, "connect");
+                return progress.get().0;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn over_raw_quic_the_path_of_the_url_goes_before_the_broadcast() {
+    let mut relay = Relay::new("127.0.0.1:0");
+    let sink = publishing(&relay.address);
+    sink.set_state(gst::State::Playing);
+    let feed = sink.feed(OPUS);
+    feed.push(Some(0), b"a").unwrap();
+    let (_session, path) = relay.accept();
+    assert_eq!(path, "studio/cam");
+    assert_eq!(progress(&sink), gst::ProgressType::Complete);
+    let version = sink.element.property::<Option<String>>("moq-version");
+    assert_eq!(version.as_deref(), Some("moq-lite-02"));
+}
+
+#[test]
+fn it_connects_when_the_relay_comes_later_and_again_when_it_was_lost() {
+    let address = Relay::new("127.0.0.1:0").address.clone();
+    let sink = publishing(&address);
+    sink.set_state(gst::State::Playing);
+    let feed = sink.feed(OPUS);
+    feed.push(Some(0), b"a").unwrap();
+    assert_eq!(progress(&sink), gst::ProgressType::Error);
+    let mut relay = Relay::new(&address);
+    let (session, path) = relay.accept();
+    assert_eq!(path, "studio/cam");
+    assert_eq!(progress(&sink), gst::ProgressType::Complete);
+    drop(session);
+    assert_eq!(progress(&sink), gst::ProgressType::Error);
+    assert_eq!(progress(&sink), gst::ProgressType::Continue);
+    let (_session, path) = relay.accept();
+    assert_eq!(path, "studio/cam");
+    assert_eq!(progress(&sink), gst::ProgressType::Complete);
+    assert_eq!(sink.stat("sessions-total"), 2);
+}
+
+#[test]
+fn without_reconnection_a_lost_session_is_an_error() {
+    let mut relay = Relay::new("127.0.0.1:0");
+    let sink = publishing(&relay.address);
+    sink.element.set_property("auto-reconnect", false);
+    sink.set_state(gst::State::Playing);
+    sink.feed(OPUS).push(Some(0), b"a").unwrap();
+    drop(relay.accept());
+    assert!(sink.error().matches(gst::ResourceError::Close));
+}
+
+#[test]
+fn connecting_is_given_up_after_the_timeout() {
+    let address = Relay::new("127.0.0.1:0").address.clone();
+    let sink = publishing(&address);
+    sink.element.set_property("timeout", 100_u32);
+    sink.set_state(gst::State::Paused);
+    let error = sink.error();
+    assert!(error.matches(gst::ResourceError::OpenReadWrite));
+    assert_eq!(
+        error.message(),
+        "No connection within the 100 ms of timeout"
+    );
+}
+
+#[test]
+fn eos_after_a_flush_is_posted_also_when_no_data_came() {
+    let sink = Sink::listening();
+    sink.set_state(gst::State::Playing);
+    let feed = sink.feed(OPUS);
+    feed.push(Some(0), b"a").unwrap();
+    for _ in 0..2 {
+        feed.event(gst::event::Eos::new());
+        assert!(sink.message(gst::MessageType::Eos).is_some());
+        feed.event(gst::event::FlushStart::new());
+        feed.event(gst::event::FlushStop::new(true));
+        feed.segment();
+    }
+    feed.push(Some(0), b"again").unwrap();
+    let names = Viewer::new(&sink).catalog().renditions().count();
+    assert_eq!(names, 1);
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use gst::prelude::*;
 use gstmoq::{
     media::{Catalog, catalog, legacy},
-    moq_lite::{BroadcastConsumer, Client, Origin, Session, Track, TrackConsumer},
+    moq_lite::{BroadcastConsumer, Client, Origin, Server, Session, Track, TrackConsumer},
     net,
 };
 
@@ -160,7 +160,7 @@ impl Feed {
 pub(crate) struct Viewer {
     runtime: tokio::runtime::Runtime,
     broadcast: BroadcastConsumer,
-    _session: Session,
+    session: Session,
     _origin: gstmoq::moq_lite::OriginProducer,
 }
 
@@ -200,7 +200,7 @@ impl Viewer {
         Self {
             runtime,
             broadcast,
-            _session: session,
+            session,
             _origin: origin.producer,
         }
     }
@@ -239,6 +239,12 @@ impl Viewer {
         })
     }
 
+    /// Waits until the session has ended, and the broadcast with it.
+    pub(crate) fn ended(&self) {
+        let _ = self.within(self.session.closed());
+        self.within(self.broadcast.closed());
+    }
+
     /// The first sample of the next group, which may still be growing.
     pub(crate) fn first(&self, track: &mut TrackConsumer) -> (u64, Bytes) {
         self.within(async {
@@ -256,6 +262,55 @@ impl Viewer {
     fn within<F: Future>(&self, future: F) -> F::Output {
         self.runtime
             .block_on(async { tokio::time::timeout(LIMIT, future).await.expect("in time") })
+    }
+}
+
+/// A server that takes what is published to it, as a relay does.
+pub(crate) struct Relay {
+    runtime: tokio::runtime::Runtime,
+    listener: Option<net::Listener>,
+    pub(crate) address: String,
+}
+
+impl Relay {
+    pub(crate) fn new(address: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let options = net::ListenOptions {
+            address: address.to_owned(),
+            identity: None,
+            quic: net::Quic::default(),
+            protocols: vec!["moql"],
+        };
+        let listener = runtime
+            .block_on(net::Listener::bind(&options))
+            .expect("a port");
+        Self {
+            address: listener.local_addr().to_string(),
+            listener: Some(listener),
+            runtime,
+        }
+    }
+
+    /// Takes a session and waits for the first broadcast on it; gives its path. The session lives as
+    /// long as what is returned.
+    pub(crate) fn accept(&mut self) -> (Session, String) {
+        let listener = self.listener.as_mut().expect("it is open");
+        self.runtime.block_on(async {
+            let accept = async {
+                let accepted = listener.accept().await.expect("a connection");
+                let origin = Origin::produce();
+                let mut consumer = origin.consumer;
+                let server = Server::new().with_consume(origin.producer);
+                let session = server.accept(accepted.transport).await.expect("a session");
+                let (path, _) = consumer.announced().await.expect("a broadcast");
+                (session, path.to_string())
+            };
+            tokio::time::timeout(LIMIT, accept).await.expect("in time")
+        })
     }
 }
 

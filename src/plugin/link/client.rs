@@ -51,7 +51,10 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
             context.tell(connecting(&host, true)).await;
         }
         let pause = search.backoff.next();
-        let pause = async { Ok(time::sleep(pause).await) };
+        let pause = async {
+            time::sleep(pause).await;
+            Ok(())
+        };
         if let Err(failure) = within_timeout(context, search.begin, pause).await {
             return context.failed(failure.class, failure.reason).await;
         }
