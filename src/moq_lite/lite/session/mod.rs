@@ -5,6 +5,7 @@
 
 mod order;
 mod publisher;
+mod ready;
 mod run;
 mod subscriber;
 mod subscription;

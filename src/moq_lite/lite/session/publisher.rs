@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 use web_transport_trait::Session;
 
-use super::order;
+use super::{order, ready::now_or_never};
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Origin, OriginConsumer, Path, Result, Track,
     TrackConsumer,
@@ -257,13 +257,4 @@ async fn flush<S: web_transport_trait::SendStream>(
     }
     let chunk: Bytes = head.split().freeze();
     writer.write_chunk(chunk).await
-}
-
-/// The result of a future that is ready at once.
-async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        result = future => Some(result),
-        () = std::future::ready(()) => None,
-    }
 }
