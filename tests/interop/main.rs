@@ -2,5 +2,7 @@
 //!
 //! `./test` builds them and says where they are; a missing peer is a failure.
 
+#[cfg(feature = "plugin")]
+mod elements;
 mod relay;
 mod transport;
