@@ -1,6 +1,6 @@
 //! The life of a session after its version is agreed on.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::timeout};
 use web_transport_trait::{Session, Stats};
@@ -8,7 +8,6 @@ use web_transport_trait::{Session, Stats};
 use super::{order, publisher::Publisher, streams, subscriber::Subscriber};
 use crate::moq_lite::{
     Error, Origin, OriginConsumer, OriginProducer, Result,
-    client::SETUP_TIMEOUT,
     coding::{Reader, Stream, Writer},
     lite::{ControlType, DataType, Goaway, Hops, ProbeLevel, Role, SessionInfo, Setup, Version},
     status::Status,
@@ -132,6 +131,9 @@ pub(crate) async fn client_setup<S: Session>(transport: &S, version: Version) ->
     }
     Err(Error::ProtocolViolation)
 }
+
+/// How long the peer may leave no room for the stream of SETUP.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most streams that may come before the one of SETUP.
 const MAX_STRAYS: usize = 16;
