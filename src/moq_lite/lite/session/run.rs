@@ -13,6 +13,9 @@ use crate::moq_lite::{
     status::Status,
 };
 
+/// How long the peer may take to answer before there is a session.
+pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What this side does in a session.
 #[derive(Clone, Default)]
 pub(crate) struct Roles {
