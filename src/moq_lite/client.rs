@@ -7,7 +7,9 @@ use tokio::time::timeout;
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
     coding::Stream,
-    lite, session,
+    lite,
+    roles::Roles,
+    session,
     setup::{ClientSetup, ServerSetup},
     version::{Negotiation, Version},
 };
@@ -15,7 +17,7 @@ use super::{
 /// Makes sessions on transports that are connected to a server.
 #[derive(Clone, Default)]
 pub struct Client {
-    roles: lite::session::Roles,
+    roles: Roles,
 }
 
 impl Client {

@@ -4,9 +4,12 @@
 mod client;
 pub mod coding;
 mod error;
+pub mod ietf;
 pub mod lite;
 mod model;
+mod order;
 mod path;
+mod roles;
 mod server;
 mod session;
 mod setup;

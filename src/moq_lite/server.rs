@@ -7,6 +7,7 @@ use super::{
     client::{CloseOnDrop, SETUP_TIMEOUT},
     coding::Stream,
     lite,
+    roles::Roles,
     setup::{ClientSetup, ServerSetup},
     version::{Negotiation, Version},
 };
@@ -14,7 +15,7 @@ use super::{
 /// Makes sessions on transports that clients connected.
 #[derive(Clone, Default)]
 pub struct Server {
-    roles: lite::session::Roles,
+    roles: Roles,
 }
 
 impl Server {

@@ -3,10 +3,9 @@
 //! One task drives a session; every stream is one async function in a set that
 //! the task owns. Dropping it ends them all, which resets their streams.
 
-mod order;
 mod publisher;
 mod run;
 mod subscriber;
 mod subscription;
 
-pub(crate) use run::{Roles, run};
+pub(crate) use run::run;

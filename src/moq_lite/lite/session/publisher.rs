@@ -6,7 +6,6 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 use web_transport_trait::Session;
 
-use super::order;
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Origin, OriginConsumer, Path, Result, Track,
     TrackConsumer,
@@ -15,6 +14,7 @@ use crate::moq_lite::{
         Announce, AnnounceInit, AnnouncePlease, ControlType, DataType, Group, Subscribe,
         SubscribeOk, Version,
     },
+    order,
 };
 
 #[derive(Clone)]

@@ -5,17 +5,11 @@ use web_transport_trait::Session;
 
 use super::{publisher::Publisher, subscriber::Subscriber};
 use crate::moq_lite::{
-    Error, Origin, OriginConsumer, OriginProducer,
+    Error, Origin,
     coding::Stream,
     lite::{SessionInfo, Version},
+    roles::Roles,
 };
-
-/// What this side does in a session.
-#[derive(Clone, Default)]
-pub(crate) struct Roles {
-    pub(crate) publish: Option<OriginConsumer>,
-    pub(crate) consume: Option<OriginProducer>,
-}
 
 /// The work of a session, and what resolves when the first announcements of the
 /// peer are in the origin (or never will be).

@@ -14,14 +14,12 @@ use tokio::{
 };
 use web_transport_trait::Session;
 
-use super::{
-    order,
-    subscription::{Incoming, Subscription},
-};
+use super::subscription::{Incoming, Subscription};
 use crate::moq_lite::{
     Broadcast, BroadcastProducer, Error, OriginProducer, Path, PathOwned, Result, TrackProducer,
     coding::{Reader, Stream},
     lite::{Announce, AnnounceInit, AnnouncePlease, ControlType, DataType, Group, Version},
+    order,
 };
 
 /// The most broadcasts that a peer may announce at a time.

@@ -5,11 +5,12 @@ use std::{borrow::Cow, sync::Arc};
 use tokio::{sync::mpsc, task::JoinSet};
 use web_transport_trait::Session;
 
-use super::{order, subscriber::Shared};
+use super::subscriber::Shared;
 use crate::moq_lite::{
     self as model, Error, GroupProducer, PathOwned, Result, TrackProducer,
     coding::{Reader, Stream},
     lite::{ControlType, Group, Subscribe, SubscribeOk, Version},
+    order,
 };
 
 /// A group's stream of which the header was read.
