@@ -1,0 +1,166 @@
+//! The life of a session after its version is agreed on.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use web_transport_trait::{RecvStream, Session};
+
+use super::{
+    announcer::Announcer,
+    credit::{Credit, INITIAL_MAX_REQUEST_ID},
+    groups,
+    outbox::Outbox,
+    publisher::Publisher,
+    subscriber::Subscriber,
+    table::Table,
+};
+use crate::moq_lite::{
+    Error, Origin, Result,
+    coding::{Reader, Stream},
+    ietf::{Control, MaxRequestId, RequestId, Version},
+    roles::Roles,
+};
+
+/// The work of a session whose peer allows requests below `peer_max_request_id`.
+/// What is returned beside it resolves at once: nothing in this protocol says that
+/// the first announcements are complete.
+pub(crate) fn run<S: Session>(
+    transport: S,
+    setup: Stream<S, Version>,
+    roles: Roles,
+    version: Version,
+    client: bool,
+    peer_max_request_id: u64,
+) -> (
+    impl Future<Output = Error> + Send + 'static,
+    oneshot::Receiver<()>,
+) {
+    let (ready, announced) = oneshot::channel();
+    let (outbox, outgoing) = Outbox::new(version, client, peer_max_request_id);
+    let table = Arc::new(Table::new());
+    let subscriber = Subscriber::new(outbox.clone(), table.clone(), &roles);
+    let publish = roles.publish.unwrap_or_else(|| Origin::produce().consumer);
+    let announcer = Announcer::new(outbox.clone(), publish.clone());
+    let publisher = Publisher::new(transport.clone(), version, publish, outbox.clone());
+
+    let (to_announcer, for_announcer) = mpsc::unbounded_channel();
+    let (to_publisher, for_publisher) = mpsc::unbounded_channel();
+    let (to_subscriber, for_subscriber) = mpsc::unbounded_channel();
+    let incoming = Incoming {
+        outbox,
+        credit: Credit::new(!client, INITIAL_MAX_REQUEST_ID),
+        going_away: false,
+        to_announcer,
+        to_publisher,
+        to_subscriber,
+    };
+    let driver = async move {
+        drop(ready);
+        let Stream { writer, reader } = setup;
+        tokio::select! {
+            // What was read is handled before more is read.
+            biased;
+            err = subscriber.run(for_subscriber) => err,
+            err = publisher.run(for_publisher) => err,
+            err = announcer.run(for_announcer) => err,
+            err = outgoing.write(writer) => err,
+            err = groups::accept(&transport, version, &table) => err,
+            err = incoming.read(reader) => err,
+        }
+    };
+    (driver, announced)
+}
+
+/// Reads the control stream.
+struct Incoming {
+    outbox: Outbox,
+    credit: Credit,
+    going_away: bool,
+    to_announcer: mpsc::UnboundedSender<Control>,
+    to_publisher: mpsc::UnboundedSender<Control>,
+    to_subscriber: mpsc::UnboundedSender<Control>,
+}
+
+impl Incoming {
+    async fn read<R: RecvStream>(mut self, mut reader: Reader<R, Version>) -> Error {
+        loop {
+            let result = match reader.decode_maybe::<Control>().await {
+                Ok(Some(message)) => self.dispatch(message),
+                // The control stream lives as long as the session.
+                Ok(None) => Err(Error::Cancel),
+                Err(err) => Err(err),
+            };
+            if let Err(err) = result {
+                return err;
+            }
+            // So that a flood of messages is handled as it comes.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn dispatch(&mut self, message: Control) -> Result<()> {
+        if let Some(id) = request(&message)
+            && let Some(limit) = self.credit.take(id)?
+        {
+            let request_id = RequestId(limit);
+            self.outbox.answer(&MaxRequestId { request_id });
+        }
+        let to = match message {
+            Control::MaxRequestId(message) => return self.outbox.allow(message.request_id.0),
+            Control::RequestsBlocked(message) => {
+                tracing::debug!(limit = %message.request_id, "the peer would make more requests");
+                return Ok(());
+            }
+            Control::GoAway(message) => {
+                let uri = &message.new_session_uri;
+                tracing::info!(%uri, "the peer is going away");
+                let again = std::mem::replace(&mut self.going_away, true);
+                return if again { Err(Error::ProtocolViolation) } else { Ok(()) };
+            }
+            Control::PublishNamespaceOk(_)
+            | Control::PublishNamespaceError(_)
+            | Control::PublishNamespaceCancel(_) => &self.to_announcer,
+            Control::Subscribe(_)
+            | Control::SubscribeUpdate(_)
+            | Control::Unsubscribe(_)
+            | Control::TrackStatus(_)
+            | Control::Fetch(_)
+            | Control::FetchCancel(_)
+            | Control::SubscribeNamespace(_)
+            | Control::UnsubscribeNamespace(_) => &self.to_publisher,
+            Control::PublishNamespace(_)
+            | Control::PublishNamespaceDone(_)
+            | Control::Publish(_)
+            | Control::PublishDone(_)
+            | Control::SubscribeOk(_)
+            | Control::SubscribeError(_)
+            | Control::SubscribeNamespaceOk(_)
+            | Control::SubscribeNamespaceError(_) => &self.to_subscriber,
+            // Answers to requests that are never made here.
+            Control::PublishOk(_)
+            | Control::PublishError(_)
+            | Control::FetchOk(_)
+            | Control::FetchError(_)
+            | Control::TrackStatusOk(_)
+            | Control::TrackStatusError(_) => {
+                tracing::debug!(?message, "unexpected answer");
+                return Ok(());
+            }
+        };
+        to.send(message).map_err(|_| Error::Cancel)
+    }
+}
+
+/// The number of a request; nothing for other messages.
+fn request(message: &Control) -> Option<RequestId> {
+    match message {
+        Control::Subscribe(message) => Some(message.request_id),
+        Control::SubscribeUpdate(message) => Some(message.request_id),
+        Control::PublishNamespace(message) => Some(message.request_id),
+        Control::SubscribeNamespace(message) => Some(message.request_id),
+        Control::TrackStatus(message) => Some(message.request_id),
+        Control::Fetch(message) => Some(message.request_id),
+        Control::Publish(message) => Some(message.request_id),
+        _ => None,
+    }
+}
