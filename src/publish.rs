@@ -122,18 +122,23 @@ impl Publisher {
         }
     }
 
-    /// Ends the catalog and hands out what resolves when no viewer reads any track any more. The broadcast stays
-    /// announced until the publisher is dropped, so that viewers can read to the end.
+    /// Hands out what ends the catalog once no viewer reads any other track, and resolves when nobody reads the
+    /// catalog either. The last catalog is empty: relays do not pass on how a track ended, and that is how viewers
+    /// behind one tell the end from an accident. The broadcast stays announced until the publisher is dropped, so
+    /// that viewers can read to the end.
     pub fn finish(&self) -> impl Future<Output = ()> + Send + use<> {
-        let waits = {
+        let (catalog, waits) = {
             let mut state = self.state.lock();
-            if let Some(catalog) = state.catalog.take() {
-                catalog.close();
-            }
-            std::mem::take(&mut state.drain)
+            (state.catalog.take(), std::mem::take(&mut state.drain))
         };
         async move {
             for unused in waits {
+                unused.await;
+            }
+            if let Some(mut catalog) = catalog {
+                let unused = catalog.unused();
+                let _ = catalog.write_frame(Catalog::default().to_bytes());
+                catalog.close();
                 unused.await;
             }
         }

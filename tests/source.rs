@@ -228,6 +228,30 @@ fn a_broadcast_that_vanishes_ends_when_nobody_waits() {
 }
 
 #[test]
+fn a_broadcast_whose_renditions_were_taken_out_has_ended_when_it_vanishes() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    camera.write("picture", 0, true);
+    player.until_buffers(&["video_0"]);
+    // As a relay shows a clean end: the catalog is the last to be passed on.
+    camera.announce(&[]);
+    player.message(|message| matches!(message.view(), gst::MessageView::Eos(_)));
+    drop(camera);
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    camera.write("picture", 0, true);
+    player.stop();
+    let seen = player.rest();
+    assert!(
+        !seen
+            .iter()
+            .any(|seen| matches!(seen, Seen::Pad(_) | Seen::Buffer { .. })),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn renditions_come_and_go_and_a_new_track_takes_the_place_of_an_old_one() {
     let publisher = Publisher::new();
     let mut camera = publisher.camera("cam", &[("one", video(64, 64))]);
@@ -394,12 +418,12 @@ fn a_flush_downstream_is_survived() {
     player.until(|seen| matches!(seen, Seen::Buffer { .. }));
     let sink = player.pad("video_0").peer().expect("linked");
     assert!(sink.send_event(gst::event::FlushStart::new()));
-    camera.write("picture", 10_000, true);
+    player.until_refused("video_0", |time| camera.write("picture", time, true));
     assert!(sink.send_event(gst::event::FlushStop::new(false)));
     // A buffer that is seen was taken or refused; the next one was taken.
     for second in 1..=2 {
         player.until_width(64, |time| {
-            camera.write("picture", second * 1_000_000 + time, true)
+            camera.write("picture", second * 5_000_000 + time, true);
         });
     }
     assert!(sink.sticky_event::<gst::event::Segment>(0).is_some());
@@ -497,4 +521,24 @@ fn audio_and_video_stay_in_step_when_audio_starts_later() {
     });
     let (picture, sound) = (picture.expect("seen"), sound.expect("seen"));
     assert!((picture - sound).abs() < 33_000_000, "{picture} {sound}");
+}
+
+#[test]
+fn it_stops_at_any_moment() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    camera.write("picture", 0, true);
+    camera.write("sound", 0, true);
+    let player = Player::new(&publisher, "cam");
+    for round in 0..60_u64 {
+        player.play();
+        // Anywhere between the first packet and the first buffers.
+        std::thread::sleep(Duration::from_millis(round * 7919 % 61));
+        camera.write("picture", round * 100_000, true);
+        if round % 3 == 0 {
+            let _ = player.pipeline.set_state(gst::State::Paused);
+        }
+        player.stop();
+        assert_eq!(player.element.num_src_pads(), 0);
+    }
 }

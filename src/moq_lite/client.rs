@@ -1,13 +1,13 @@
 //! The side that connects.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use tokio::time::timeout;
 
 use super::{
-    Error, OriginConsumer, OriginProducer, Session,
+    AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
     coding::Stream,
-    lite,
+    ietf, lite,
     roles::Roles,
     session,
     setup::{ClientSetup, ServerSetup},
@@ -18,6 +18,9 @@ use super::{
 #[derive(Clone, Default)]
 pub struct Client {
     roles: Roles,
+    expect: Vec<PathOwned>,
+    path: Option<String>,
+    authority: Option<String>,
 }
 
 impl Client {
@@ -39,6 +42,31 @@ impl Client {
         self
     }
 
+    /// Takes a broadcast to be there even though the server announces nothing, as IETF
+    /// relays do: its tracks are asked for until they are there. May be called for
+    /// several broadcasts. Versions of moq-lite, where servers announce, need no such
+    /// help and take none.
+    pub fn with_expected(mut self, path: impl AsPath) -> Self {
+        self.expect.push(path.as_path().to_owned());
+        self
+    }
+
+    /// Asks the server for this path, which may end in a query, such as
+    /// `/room?jwt=abc`. Only for transports that have no URL: raw QUIC, not
+    /// WebTransport. Versions of moq-lite that do the SETUP exchange have no place
+    /// for it; with them it is not sent.
+    pub fn with_path(mut self, path: impl Into<Option<String>>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Tells the server by which name, and port, it was reached. As for
+    /// [`Self::with_path`].
+    pub fn with_authority(mut self, authority: impl Into<Option<String>>) -> Self {
+        self.authority = authority.into();
+        self
+    }
+
     /// Agrees on a version and starts the session. With `with_consume` it returns
     /// when the broadcasts that the server has now are in the origin.
     ///
@@ -54,22 +82,53 @@ impl Client {
     ) -> Result<Session, Error> {
         let guard = CloseOnDrop(Some(session));
         let transport = guard.transport();
-        let setup = timeout(SETUP_TIMEOUT, setup(transport)).await;
-        let (version, stream) = match setup.unwrap_or(Err(Error::Timeout)) {
+        let setup = timeout(SETUP_TIMEOUT, setup(transport, self.parameters())).await;
+        let (version, stream, limit) = match setup.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let Version::Lite(lite_version) = version;
-        let stream = stream.with_version(lite_version);
-        let roles = self.roles.clone();
-        let (driver, ready) = lite::session::run(transport.clone(), stream, roles, lite_version);
+        let (transport, roles) = (transport.clone(), self.roles.clone());
+        let (driver, ready): (Driver, _) = match version {
+            Version::Lite(version) => {
+                let stream = stream.with_version(version);
+                let (driver, ready) = lite::session::run(transport, stream, roles, version);
+                (Box::pin(driver), ready)
+            }
+            Version::Ietf(version) => {
+                let (driver, ready) = ietf::session::run(ietf::session::Start {
+                    transport,
+                    setup: stream.with_version(version),
+                    roles,
+                    expect: self.expect.clone(),
+                    version,
+                    client: true,
+                    peer_max_request_id: limit,
+                });
+                (Box::pin(driver), ready)
+            }
+        };
         let session = Session::start(guard.keep(), version, driver);
         tracing::info!(version = version.name(), "connected");
         // A server that never announces leaves the session usable.
         let _ = timeout(SETUP_TIMEOUT, ready).await;
         Ok(session)
     }
+
+    /// What is said of this side along with the versions.
+    fn parameters(&self) -> ietf::Parameters {
+        let mut parameters = ietf::session::parameters();
+        if let Some(path) = &self.path {
+            parameters.set_bytes(ietf::ParameterBytes::Path, path.clone().into());
+        }
+        if let Some(authority) = &self.authority {
+            parameters.set_bytes(ietf::ParameterBytes::Authority, authority.clone().into());
+        }
+        parameters
+    }
 }
+
+/// The work of a session of either family.
+pub(super) type Driver = Pin<Box<dyn Future<Output = Error> + Send>>;
 
 /// How long the peer may take to answer.
 pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,19 +136,23 @@ pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The exchange on the first bidirectional stream.
 async fn setup<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(Version, Stream<S, ()>), Error> {
+    parameters: ietf::Parameters,
+) -> Result<(Version, Stream<S, ()>, u64), Error> {
     let Negotiation::Setup(offered) = Negotiation::of(transport.protocol())?;
     let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
-    let offer = ClientSetup { versions };
+    let offer = ClientSetup {
+        versions,
+        parameters,
+    };
     stream.writer.encode(&offer).await?;
     let answer: ServerSetup = stream.reader.decode().await?;
     let chosen = offered
         .into_iter()
         .find(|version| version.coding() == answer.version);
     let chosen = chosen.ok_or_else(|| Error::Version(offer.versions, [answer.version].into()))?;
-    Ok((chosen, stream))
+    Ok((chosen, stream, answer.max_request_id()))
 }
 
 /// Closes a transport that does not become a session.
@@ -110,7 +173,7 @@ impl<S: web_transport_trait::Session> CloseOnDrop<S> {
 
     pub(super) fn refuse(mut self, err: Error) -> Error {
         if let Some(transport) = self.0.take() {
-            session::close(&transport, &err);
+            session::close(&transport, &err, Error::to_code);
         }
         err
     }
@@ -119,7 +182,7 @@ impl<S: web_transport_trait::Session> CloseOnDrop<S> {
 impl<S: web_transport_trait::Session> Drop for CloseOnDrop<S> {
     fn drop(&mut self) {
         if let Some(transport) = self.0.take() {
-            session::close(&transport, &Error::Cancel);
+            session::close(&transport, &Error::Cancel, Error::to_code);
         }
     }
 }

@@ -116,6 +116,7 @@ impl Error {
     /// those that agree or cannot be confused are mapped.
     pub(crate) fn from_transport(err: impl web_transport_trait::Error) -> Self {
         match (err.session_error(), err.stream_error()) {
+            (Some((0, _)), _) => Self::Cancel,
             (Some((2 | 6 | 401 | 403, _)), _) => Self::Unauthorized,
             (None, Some(0 | 1)) => Self::Cancel,
             (None, Some(2 | 0x34 | 0x35)) => Self::Old,

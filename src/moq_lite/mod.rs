@@ -1,5 +1,5 @@
-//! The transport: an implementation of moq-lite that is usable without
-//! GStreamer.
+//! The transport: an implementation of moq-lite and of IETF moq-transport that is
+//! usable without GStreamer.
 
 mod client;
 pub mod coding;
@@ -23,11 +23,11 @@ pub use server::*;
 pub use session::*;
 
 /// The versions that SETUP can agree on, the preferred first.
-pub const VERSIONS: [coding::Version; 2] = {
-    let [first, second] = version::Version::SETUP;
-    [first.coding(), second.coding()]
+pub const VERSIONS: [coding::Version; 3] = {
+    let [first, second, third] = version::Version::SETUP;
+    [first.coding(), second.coding(), third.coding()]
 };
 
 /// The protocol names to offer in the TLS handshake or the WebTransport request,
 /// the preferred first.
-pub const ALPNS: [&str; 1] = [lite::ALPN];
+pub const ALPNS: [&str; 2] = [lite::ALPN, ietf::ALPN];

@@ -11,7 +11,9 @@ pub(crate) const CONTROL: i32 = i32::MAX;
 pub(crate) fn of_group(priority: u8, subscription: u64, sequence: u64) -> i32 {
     let priority = i32::from(priority) << (SUBSCRIPTION_BITS + SEQUENCE_BITS);
     let subscription = !low_bits(subscription, SUBSCRIPTION_BITS) & mask(SUBSCRIPTION_BITS);
-    priority | subscription << SEQUENCE_BITS | low_bits(sequence, SEQUENCE_BITS)
+    let order = priority | subscription << SEQUENCE_BITS | low_bits(sequence, SEQUENCE_BITS);
+    // All bits set would be a request's.
+    order.min(CONTROL - 1)
 }
 
 /// Few subscriptions of one session share a priority.

@@ -4,9 +4,9 @@ use tokio::time::timeout;
 
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
-    client::{CloseOnDrop, SETUP_TIMEOUT},
+    client::{CloseOnDrop, Driver, SETUP_TIMEOUT},
     coding::Stream,
-    lite,
+    ietf, lite,
     roles::Roles,
     setup::{ClientSetup, ServerSetup},
     version::{Negotiation, Version},
@@ -53,14 +53,29 @@ impl Server {
         let guard = CloseOnDrop(Some(session));
         let transport = guard.transport();
         let setup = timeout(SETUP_TIMEOUT, setup(transport)).await;
-        let (version, stream) = match setup.unwrap_or(Err(Error::Timeout)) {
+        let (version, stream, limit) = match setup.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let Version::Lite(lite_version) = version;
-        let stream = stream.with_version(lite_version);
-        let roles = self.roles.clone();
-        let (driver, _) = lite::session::run(transport.clone(), stream, roles, lite_version);
+        let (transport, roles) = (transport.clone(), self.roles.clone());
+        let driver: Driver = match version {
+            Version::Lite(version) => {
+                let stream = stream.with_version(version);
+                Box::pin(lite::session::run(transport, stream, roles, version).0)
+            }
+            Version::Ietf(version) => {
+                let start = ietf::session::Start {
+                    transport,
+                    setup: stream.with_version(version),
+                    roles,
+                    expect: Vec::new(),
+                    version,
+                    client: false,
+                    peer_max_request_id: limit,
+                };
+                Box::pin(ietf::session::run(start).0)
+            }
+        };
         tracing::info!(version = version.name(), "accepted");
         Ok(Session::start(guard.keep(), version, driver))
     }
@@ -69,7 +84,7 @@ impl Server {
 /// The exchange on the first bidirectional stream.
 async fn setup<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(Version, Stream<S, ()>), Error> {
+) -> Result<(Version, Stream<S, ()>, u64), Error> {
     let Negotiation::Setup(known) = Negotiation::of(transport.protocol())?;
     let mut stream = Stream::accept(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
@@ -83,7 +98,11 @@ async fn setup<S: web_transport_trait::Session>(
     };
     let answer = ServerSetup {
         version: chosen.coding(),
+        parameters: match chosen {
+            Version::Lite(_) => ietf::Parameters::default(),
+            Version::Ietf(_) => ietf::session::parameters(),
+        },
     };
     stream.writer.encode(&answer).await?;
-    Ok((chosen, stream))
+    Ok((chosen, stream, offer.max_request_id()))
 }

@@ -30,7 +30,7 @@ impl Session {
         let task = tokio::spawn(async move {
             let err = driver.await;
             tracing::debug!(%err, "session ended");
-            close(&closing, &err);
+            close(&closing, &err, version.session_code());
             end.send_replace(Some(err));
         });
         Self {
@@ -53,7 +53,7 @@ impl Session {
 
     /// Closes the transport with the code and text of `err`.
     pub fn close(self, err: Error) {
-        self.transport.close(&err);
+        self.transport.close(&err, self.version.session_code());
     }
 
     /// Waits until the session has ended, for whatever reason. Cancel safe.
@@ -72,20 +72,21 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.transport.close(&Error::Cancel);
+        self.transport
+            .close(&Error::Cancel, self.version.session_code());
         self.driver.abort();
     }
 }
 
 /// What a session needs of any transport once it runs.
 trait Transport: Send + Sync {
-    fn close(&self, err: &Error);
+    fn close(&self, err: &Error, codes: fn(&Error) -> u32);
     fn rtt(&self) -> Option<std::time::Duration>;
 }
 
 impl<S: web_transport_trait::Session> Transport for S {
-    fn close(&self, err: &Error) {
-        close(self, err);
+    fn close(&self, err: &Error, codes: fn(&Error) -> u32) {
+        close(self, err, codes);
     }
 
     fn rtt(&self) -> Option<std::time::Duration> {
@@ -95,10 +96,14 @@ impl<S: web_transport_trait::Session> Transport for S {
 
 /// Closes a transport: in order for [`Error::Cancel`], without telling the peer
 /// its own error.
-pub(super) fn close<S: web_transport_trait::Session>(transport: &S, err: &Error) {
+pub(super) fn close<S: web_transport_trait::Session>(
+    transport: &S,
+    err: &Error,
+    codes: fn(&Error) -> u32,
+) {
     match err {
         Error::Cancel => transport.close(0, ""),
         Error::Transport(_) => transport.close(1, ""),
-        err => transport.close(err.to_code(), &err.to_string()),
+        err => transport.close(codes(err), &err.to_string()),
     }
 }

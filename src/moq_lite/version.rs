@@ -7,13 +7,14 @@
 use super::{
     Error,
     coding::{self, Versions},
-    lite,
+    ietf, lite,
 };
 
 /// A version of either family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     Lite(lite::Version),
+    Ietf(ietf::Version),
 }
 
 /// What the protocol name of a transport calls for.
@@ -25,15 +26,17 @@ pub(crate) enum Negotiation {
 
 impl Version {
     /// Those that SETUP can agree on, the preferred first.
-    pub(crate) const SETUP: [Self; 2] = [
+    pub(crate) const SETUP: [Self; 3] = [
         Self::Lite(lite::Version::Draft02),
         Self::Lite(lite::Version::Draft01),
+        Self::Ietf(ietf::Version::Draft14),
     ];
 
     /// The number in SETUP.
     pub(crate) const fn coding(self) -> coding::Version {
         match self {
             Self::Lite(version) => version.coding(),
+            Self::Ietf(version) => version.coding(),
         }
     }
 
@@ -41,6 +44,23 @@ impl Version {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Lite(version) => version.name(),
+            Self::Ietf(version) => version.name(),
+        }
+    }
+
+    /// The protocol name under which SETUP agrees on this version.
+    fn setup_alpn(self) -> &'static str {
+        match self {
+            Self::Lite(_) => lite::ALPN,
+            Self::Ietf(_) => ietf::ALPN,
+        }
+    }
+
+    /// The code with which a session is closed.
+    pub(crate) fn session_code(self) -> fn(&Error) -> u32 {
+        match self {
+            Self::Lite(_) => Error::to_code,
+            Self::Ietf(_) => ietf::session::code,
         }
     }
 
@@ -57,12 +77,14 @@ impl Negotiation {
     /// # Errors
     /// [`Error::Version`] when the name stands for nothing that is spoken here.
     pub(crate) fn of(protocol: Option<&str>) -> Result<Self, Error> {
-        match protocol {
-            None | Some(lite::ALPN) => Ok(Self::Setup(Version::SETUP.to_vec())),
-            Some(_) => Err(Error::Version(
-                Versions::default(),
-                Version::numbers(&Version::SETUP),
-            )),
+        let mut versions = Version::SETUP.to_vec();
+        if let Some(name) = protocol {
+            versions.retain(|version| version.setup_alpn() == name);
         }
+        if versions.is_empty() {
+            let ours = Version::numbers(&Version::SETUP);
+            return Err(Error::Version(Versions::default(), ours));
+        }
+        Ok(Self::Setup(versions))
     }
 }

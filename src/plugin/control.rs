@@ -48,13 +48,15 @@ impl Control {
             );
         }
         let connects = plan.connect.is_some();
-        if !connects {
-            progress(element, ProgressType::Start, "Opening the port");
+        match &plan.connect {
+            Some(to) => {
+                let text = format!("Connecting to {}", net::redact(&to.url));
+                progress(element, ProgressType::Start, &text);
+            }
+            None => progress(element, ProgressType::Start, "Opening the port"),
         }
         let (link, events) = Link::start(plan, media).map_err(|error| {
-            if !connects {
-                progress(element, ProgressType::Error, &error.to_string());
-            }
+            progress(element, ProgressType::Error, &error.to_string());
             message(error.kind(), &error.to_string())
         })?;
         if let Some(on) = link.status().listening {
@@ -156,11 +158,11 @@ impl Speaker {
         match event {
             Event::Connecting { host, again } => {
                 gst::info!(self.category, obj = element, "connecting to {host}");
-                let (kind, verb) = match again {
-                    false => (ProgressType::Start, "Connecting"),
-                    true => (ProgressType::Continue, "Connecting again"),
-                };
-                progress(element, kind, &format!("{verb} to {host}"));
+                // The first attempt was told of when the element started.
+                if again {
+                    let text = format!("Connecting again to {host}");
+                    progress(element, ProgressType::Continue, &text);
+                }
             }
             Event::Connected { host, version } => {
                 gst::info!(
@@ -170,6 +172,12 @@ impl Speaker {
                 );
                 let text = format!("Connected to {host} with {version}");
                 progress(element, ProgressType::Complete, &text);
+            }
+            Event::Retrying(reason) => {
+                // An application that waits for the connection before it plays goes on.
+                progress(element, ProgressType::Error, &reason);
+                let text = format!("{reason}; trying again");
+                gst::element_warning!(element, gst::ResourceError::OpenReadWrite, ("{text}"));
             }
             Event::Warning(text) => {
                 gst::element_warning!(element, gst::ResourceError::OpenReadWrite, ("{text}"));

@@ -109,7 +109,9 @@ pub(super) enum Event {
     Connecting { host: String, again: bool },
     /// A session with the server of the URL stands.
     Connected { host: String, version: &'static str },
-    /// Something that heals by itself.
+    /// There is no session, for this reason, and there will be another attempt.
+    Retrying(String),
+    /// Something else that heals by itself.
     Warning(String),
     /// Nothing more will happen by itself.
     Failed { class: net::Kind, reason: String },

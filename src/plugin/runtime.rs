@@ -40,5 +40,5 @@ where
 
 /// Packets of one connection are handled by one thread at a time; a second one serves the others.
 fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(2))
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(1))
 }

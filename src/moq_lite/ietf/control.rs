@@ -9,6 +9,7 @@ macro_rules! table {
     ($($key:pat => $variant:ident $(<$life:lifetime>)?,)*) => {
         /// A control message of the peer.
         #[derive(Debug)]
+        #[allow(dead_code)] // an answer that changes nothing is only printed
         pub(crate) enum Control {
             $($variant($variant $(<$life>)?),)*
         }

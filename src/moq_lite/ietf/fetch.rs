@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::{Buf, BufMut};
 
-use super::{GroupOrder, Location, RequestId, message::message, namespace, Version};
+use super::{GroupOrder, Location, RequestId, Version, message::message, namespace};
 use crate::moq_lite::{
     Path,
     coding::{BoundsExceeded, Decode, DecodeError, Encode},

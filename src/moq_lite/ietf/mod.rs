@@ -32,16 +32,16 @@ mod track_status;
 mod version;
 
 pub(crate) use control::Control;
-use location::optional;
-use request::uri;
 pub use enums::*;
 pub use fetch::*;
 pub use group::*;
+use location::optional;
 pub use location::*;
 pub use message::*;
 pub use parameters::*;
 pub use publish::*;
 pub use publish_namespace::*;
+use request::uri;
 pub use request::*;
 pub use setup::*;
 pub use subscribe::*;

@@ -65,17 +65,27 @@ impl FrameProducer {
     /// which also ends the frame with that error; the reason of the end when
     /// the frame has ended.
     pub fn write_chunk<B: Into<Bytes>>(&mut self, chunk: B) -> Result<()> {
-        let (chunk, size) = (chunk.into(), self.info.size);
+        self.write_chunks([chunk.into()])
+    }
+
+    /// Appends several chunks; readers see them all at once.
+    ///
+    /// # Errors
+    /// As [`Self::write_chunk`].
+    pub fn write_chunks(&mut self, chunks: impl IntoIterator<Item = Bytes>) -> Result<()> {
+        let size = self.info.size;
         let fits = self.state.modify(|state| {
-            let written = state.written.saturating_add(chunk.len() as u64);
-            let fits = written <= size;
-            if fits {
-                state.written = written;
-                if !chunk.is_empty() {
-                    state.chunks.push(chunk);
+            chunks.into_iter().all(|chunk| {
+                let written = state.written.saturating_add(chunk.len() as u64);
+                let fits = written <= size;
+                if fits {
+                    state.written = written;
+                    if !chunk.is_empty() {
+                        state.chunks.push(chunk);
+                    }
                 }
-            }
-            fits
+                fits
+            })
         })?;
         if fits {
             Ok(())

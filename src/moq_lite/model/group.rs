@@ -76,6 +76,8 @@ pub(super) struct GroupState {
     bytes: u64,
     /// Frames that were let go when the group became too old to keep.
     expired: usize,
+    /// The track let the group go.
+    is_old: bool,
 }
 
 impl Content for GroupState {}
@@ -83,7 +85,7 @@ impl Content for GroupState {}
 impl GroupState {
     fn push(&mut self, slot: Slot) -> Result<()> {
         let bytes = self.bytes.saturating_add(slot.size());
-        if self.expired > 0 {
+        if self.is_old {
             return Err(Error::Old);
         }
         if bytes > Group::MAX_BYTES || self.frames.len() >= Group::MAX_FRAMES {
@@ -252,6 +254,11 @@ impl GroupConsumer {
         Ok(frame)
     }
 
+    /// Resolves when the track lets the group go. Cancel safe.
+    pub(crate) async fn expired(&self) {
+        self.state.wait(|group| group.is_old.then_some(())).await;
+    }
+
     async fn begin_frame(&mut self) -> Result<Option<&mut FrameConsumer>> {
         self.partial = self.next_frame().await?;
         Ok(self.partial.as_mut())
@@ -285,6 +292,7 @@ impl SharedGroup {
     /// frames that are still being written end here.
     pub(super) fn expire(&self) {
         let frames = self.state.force(|group| {
+            group.is_old = true;
             group.expired += group.frames.len();
             std::mem::take(&mut group.frames)
         });

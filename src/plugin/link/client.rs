@@ -44,15 +44,17 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
         }
         // Each kind of failure once, not at each attempt.
         if search.told.as_ref() != Some(&failure.reason) {
-            let text = format!("{}; trying again", failure.reason);
-            search.told = Some(failure.reason);
-            context.tell(Event::Warning(text)).await;
+            search.told = Some(failure.reason.clone());
+            context.tell(Event::Retrying(failure.reason)).await;
         }
         if lost {
             context.tell(connecting(&host, true)).await;
         }
         let pause = search.backoff.next();
-        let pause = async { Ok(time::sleep(pause).await) };
+        let pause = async {
+            time::sleep(pause).await;
+            Ok(())
+        };
         if let Err(failure) = within_timeout(context, search.begin, pause).await {
             return context.failed(failure.class, failure.reason).await;
         }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     media::fmp4,
     plugin::runtime,
-    publish::{self, Sample},
+    publish::{self, Publisher, Sample},
 };
 
 impl MoqSink {
@@ -280,7 +280,10 @@ impl MoqSink {
         gst::debug!(CAT, obj = pad, "{event:?}");
         let imp = pad.imp();
         match event.view() {
-            EventView::StreamStart(_) => imp.stream().eos = false,
+            EventView::StreamStart(_) => {
+                imp.stream().eos = false;
+                self.revive();
+            }
             EventView::Caps(caps) => return self.set_caps(pad, caps.caps()),
             EventView::Segment(segment) => imp.stream().set_segment(segment.segment()),
             EventView::Gap(gap) => {
@@ -298,6 +301,7 @@ impl MoqSink {
             EventView::FlushStart(_) => self.pace.set_flushing(imp.id(), true),
             EventView::FlushStop(_) => {
                 imp.stream().flush();
+                self.revive();
                 self.pace.set_flushing(imp.id(), false);
             }
             EventView::Eos(_) => return self.end(pad, event.seqnum()),
@@ -378,19 +382,9 @@ impl MoqSink {
             return Ok(FlowSuccess::Ok);
         };
         let waiting = waiting.unwrap_or(u32::MAX);
-        let drained = publisher.finish();
-        let (done, pace, timeout) = (Done::default(), self.pace.clone(), self.drain_timeout());
-        let setter = done.clone();
-        let task = runtime::spawn(async move {
-            let in_time = tokio::time::timeout(timeout, drained).await.is_ok();
-            tracing::debug!(in_time, "drained");
-            setter.set(&pace);
-        });
-        let waited = self.pace.wait_done(waiting, &done);
-        task.abort();
-        // From here on the broadcast is gone for viewers.
-        drop(publisher);
-        waited?;
+        if let Some(publisher) = publisher {
+            self.drain(waiting, publisher)?;
+        }
         self.pace.wait_playing(waiting)?;
         gst::debug!(CAT, imp = self, "posting EOS");
         let element = self.obj();
@@ -401,6 +395,21 @@ impl MoqSink {
         // Without a bus nobody wants to know.
         let _ = element.post_message(message);
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Waits until viewers have everything, or `drain-timeout` is over. Then the broadcast is gone.
+    fn drain(&self, waiting: u32, publisher: Publisher) -> Result<(), FlowError> {
+        let drained = publisher.finish();
+        let (done, pace, timeout) = (Done::default(), self.pace.clone(), self.drain_timeout());
+        let setter = done.clone();
+        let task = runtime::spawn(async move {
+            let in_time = tokio::time::timeout(timeout, drained).await.is_ok();
+            tracing::debug!(in_time, "drained");
+            setter.set(&pace);
+        });
+        let waited = self.pace.wait_done(waiting, &done);
+        task.abort();
+        waited
     }
 
     fn wait(&self, pad: &MoqSinkPad, due: gst::ClockTime) -> Result<(), FlowError> {
@@ -419,15 +428,21 @@ impl MoqSink {
             .map_or(0, |time| time.nseconds().into())
     }
 
-    /// The buffer's memory, mapped for as long as somebody reads the bytes; not copied.
+    /// The buffer's memory, mapped for as long as somebody reads the bytes.
     fn payload(&self, buffer: gst::Buffer) -> Result<Bytes, FlowError> {
+        let ours = buffer
+            .iter_memories()
+            .all(|memory| ORDINARY.iter().any(|kind| memory.is_type(*kind)));
         match buffer.into_mapped_buffer_readable() {
-            Ok(mapped) => Ok(Bytes::from_owner(mapped)),
+            Ok(mapped) if ours => Ok(Bytes::from_owner(mapped)),
+            // Memory of a device belongs to a small pool, which must not wait for viewers.
+            Ok(mapped) => Ok(Bytes::copy_from_slice(&mapped)),
             Err(_) => {
                 gst::element_imp_error!(
                     self,
                     gst::ResourceError::Read,
-                    ("The memory of a buffer cannot be read: put an element before the sink that copies it to system memory")
+                    ("The memory of a buffer cannot be read: put an element before the sink that copies it to \
+                         system memory")
                 );
                 Err(FlowError::Error)
             }
@@ -470,3 +485,6 @@ fn capitalised(text: &str) -> String {
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
     first.chain(chars).collect()
 }
+
+/// Kinds of memory of which there is enough: of the C library, and of Rust elements.
+const ORDINARY: [&str; 2] = ["SystemMemory", "RustGlobalAllocatorMemory"];

@@ -88,15 +88,22 @@ impl MoqSink {
         Some(publisher.input())
     }
 
-    /// The broadcast when its last pad has reached EOS; once.
-    pub(super) fn take_ended(&self) -> Option<Publisher> {
+    /// Once after the last pad has reached EOS: the broadcast, unless it has ended already.
+    pub(super) fn take_ended(&self) -> Option<Option<Publisher>> {
         let all = self.pads().iter().all(|pad| pad.imp().stream().eos);
         let mut state = self.state.lock();
         let started = state.as_mut()?;
         if !all || std::mem::replace(&mut started.eos, true) {
             return None;
         }
-        started.publisher.take()
+        Some(started.publisher.take())
+    }
+
+    /// Data or another EOS may come.
+    pub(super) fn revive(&self) {
+        if let Some(started) = &mut *self.state.lock() {
+            started.eos = false;
+        }
     }
 
     pub(super) fn pads(&self) -> Vec<MoqSinkPad> {
@@ -294,7 +301,7 @@ impl ElementImpl for MoqSink {
                 "MoQ sink",
                 "Sink/Network",
                 "Publishes a broadcast over Media over QUIC, to a relay, to a peer, or to whoever connects",
-                "gst-plugin-moq developers",
+                "The gst-plugin-moq developers",
             )
         });
         Some(&METADATA)

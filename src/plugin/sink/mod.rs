@@ -28,7 +28,21 @@
 //! # The end
 //!
 //! EOS on a pad ends its tracks. When all pads are at EOS the element waits, for `drain-timeout` at
-//! most, until viewers have the last group, then posts EOS.
+//! most, until viewers have the last group, then posts EOS. Data that comes after a flush begins
+//! the broadcast anew.
+//!
+//! # Statistics
+//!
+//! | field of `stats` | type | meaning |
+//! |---|---|---|
+//! | `sessions` | uint | sessions that are open |
+//! | `sessions-total` | uint64 | sessions that were opened in this run |
+//! | `connect-failures` | uint64 | attempts to connect that failed in this run |
+//! | `frames`, `bytes` | uint64 | samples published, and their payload |
+//! | `groups` | uint64 | groups begun |
+//! | `dropped` | uint64 | samples dropped because no keyframe came before them |
+//!
+//! The `stats` of a pad have the last four for that pad.
 
 mod flow;
 mod format;

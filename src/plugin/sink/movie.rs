@@ -113,3 +113,74 @@ impl Movie {
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        media::{AudioConfig, Config},
+        moq_lite::{Origin, Path},
+        publish::Publisher,
+    };
+
+    fn sample(dts: i64, pts: i64) -> Sample {
+        Sample {
+            track: 1,
+            dts,
+            pts,
+            duration: 10,
+            keyframe: true,
+            payload: Bytes::from_static(b"x"),
+        }
+    }
+
+    /// A movie with one track of a timescale of 1000.
+    fn movie() -> Movie {
+        let origin = Origin::produce().producer;
+        let publisher = Publisher::new(origin, Path::new("cam").into_owned());
+        let config = Config::Audio(AudioConfig::default());
+        let writer = publisher.input().track(None, config).expect("the first");
+        let mut movie = Movie::default();
+        movie.set(1, 1000, writer);
+        movie
+    }
+
+    const MILLI: i128 = 1_000_000;
+
+    #[test]
+    fn the_first_buffer_says_when_the_first_sample_is_presented() {
+        let mut movie = movie();
+        movie
+            .push(Bytes::new(), Some(500 * MILLI))
+            .expect("nothing is wrong with nothing");
+        movie
+            .push(Bytes::new(), Some(900 * MILLI))
+            .expect("nothing is wrong with nothing");
+        let times = movie.times(&sample(1000, 1040), 7);
+        assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
+        let times = movie.times(&sample(1020, 1020), 7);
+        assert_eq!(times, Some((480 * MILLI, 480 * MILLI)));
+    }
+
+    #[test]
+    fn without_a_time_the_first_sample_is_decoded_now() {
+        let mut movie = movie();
+        movie
+            .push(Bytes::new(), None)
+            .expect("nothing is wrong with nothing");
+        let times = movie.times(&sample(-20, 20), 100 * MILLI);
+        assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
+        movie.restart();
+        let times = movie.times(&sample(5000, 5000), 200 * MILLI);
+        assert_eq!(times, Some((200 * MILLI, 200 * MILLI)));
+    }
+
+    #[test]
+    fn a_track_that_is_not_published_has_no_times() {
+        let stranger = Sample {
+            track: 2,
+            ..sample(0, 0)
+        };
+        assert_eq!(movie().times(&stranger, 0), None);
+    }
+}

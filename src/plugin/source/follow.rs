@@ -3,7 +3,13 @@
 //! All waiting is in [`Follower::wait`]; everything that calls into GStreamer, and with that into the
 //! application, happens outside of it and without a lock.
 
-use std::{collections::HashSet, future, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    future,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 
 use gst::{ProgressType, prelude::*};
 use tokio::{
@@ -41,6 +47,8 @@ pub(super) struct Follower {
     playing: bool,
     /// Nothing was read of this broadcast yet.
     fresh: bool,
+    /// The newest catalog has no renditions: the publisher took the last one out.
+    emptied: bool,
     /// How many pads of each kind there ever were.
     numbers: [u32; 2],
     no_more_pads: bool,
@@ -55,7 +63,7 @@ enum State {
     Waiting {
         since: Instant,
     },
-    Following(Following),
+    Following(Box<Following>),
     /// It ended, or nobody waits any longer.
     Over,
 }
@@ -104,6 +112,7 @@ impl Follower {
             },
             playing: false,
             fresh: false,
+            emptied: false,
             numbers: [0; 2],
             no_more_pads: false,
             check_links: None,
@@ -112,7 +121,17 @@ impl Follower {
     }
 
     /// Runs until the run is over.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(self) {
+        let run = self.run.clone();
+        if panic::catch_unwind(AssertUnwindSafe(|| self.follow())).is_err()
+            && let Some(element) = run.element.upgrade()
+        {
+            let text = "An internal error ended the search for pads; please report it";
+            gst::element_error!(element, gst::LibraryError::Failed, ("{text}"));
+        }
+    }
+
+    fn follow(mut self) {
         let text = format!("Waiting for the broadcast {}", self.path);
         self.progress(ProgressType::Start, &text);
         loop {
@@ -207,7 +226,7 @@ impl Follower {
             verdict: None,
             again: None,
         };
-        self.state = State::Following(following);
+        self.state = State::Following(Box::new(following));
         self.fresh = true;
     }
 
@@ -223,6 +242,7 @@ impl Follower {
             return;
         };
         let broadcast = following.broadcast.clone();
+        self.emptied = self.playing && catalog.is_empty();
         let mut wanted = Vec::new();
         for (track, config) in catalog.renditions() {
             match Format::new(&config) {
@@ -329,7 +349,7 @@ impl Follower {
         for stream in &streams {
             stream.finish();
         }
-        if streams.is_empty() {
+        if !self.no_more_pads {
             let text = format!(
                 "The broadcast {} ended before anything could be played",
                 self.path
@@ -366,8 +386,11 @@ impl Follower {
         }
     }
 
-    /// The broadcast is gone, and not by its publisher's will.
+    /// The broadcast is gone, and not by its publisher's will, or behind a relay that does not say.
     fn lost(&mut self, reason: &str) {
+        if self.emptied {
+            return self.ended();
+        }
         if !self.wait_for_return {
             let text = format!("The broadcast {} broke off: {reason}", self.path);
             self.warn(&text);

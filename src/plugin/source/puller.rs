@@ -173,6 +173,10 @@ impl Puller {
         } else if self.reader.is_none() && self.trouble.again.is_none() {
             self.subscribe();
         }
+        let budget = self.budget();
+        if let Some(reader) = &mut self.reader {
+            reader.set_budget(budget);
+        }
     }
 
     /// Reads what it is told to read from now on.
@@ -209,11 +213,17 @@ impl Puller {
 
     fn subscribe(&mut self) {
         if let Some(source) = &self.source {
-            let budget = self.run.latency();
+            let budget = self.budget();
             self.reader =
                 SampleReader::new(&source.broadcast, &source.track, &source.config, budget);
             self.skipped = 0;
         }
+    }
+
+    /// How long to wait for what is late. What sinks wait for, and in any case as long as it takes
+    /// for one group to end while the next begins.
+    fn budget(&self) -> Duration {
+        self.run.latency().max(OVERLAP)
     }
 
     async fn wait(&mut self) -> Turn {
@@ -416,6 +426,10 @@ impl Puller {
     fn broke_off(&mut self, reason: &str) {
         self.reader = None;
         self.discont = true;
+        if self.last {
+            // A relay may say it like this that there is no more.
+            return self.end();
+        }
         self.trouble.reason = Some(reason.to_owned());
         let pause = RETRY * 2_u32.pow(self.trouble.times.min(3));
         self.trouble.times += 1;
@@ -502,6 +516,8 @@ fn time_of(micros: i64) -> Option<ClockTime> {
 
 /// How long samples may take to come that were announced to be the last.
 const LAST_SAMPLES: Duration = Duration::from_secs(2);
+/// How long two groups may be under way at the same time.
+const OVERLAP: Duration = Duration::from_millis(20);
 /// How long another track may take to replace one that ended.
 const REPLACEMENT: Duration = Duration::from_millis(500);
 /// Until a track that broke off is asked for again.

@@ -79,7 +79,8 @@ impl Announcer {
     fn withdraw(&mut self, path: &PathOwned) {
         if self.announced.remove(path).is_some() {
             let track_namespace = path.borrow();
-            self.outbox.answer(&PublishNamespaceDone { track_namespace });
+            self.outbox
+                .answer(&PublishNamespaceDone { track_namespace });
         }
     }
 }

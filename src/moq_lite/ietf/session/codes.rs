@@ -72,3 +72,21 @@ pub(super) fn read_end(code: u64, reason: &str) -> Result<()> {
         (code, _) => Err(Error::App(u32::try_from(code).unwrap_or(u32::MAX))),
     }
 }
+
+/// The number with which a session is closed.
+pub(crate) fn session(err: &Error) -> u32 {
+    match err {
+        Error::Cancel => 0x0,
+        Error::Unauthorized => 0x2,
+        Error::Decode(_)
+        | Error::Duplicate
+        | Error::ProtocolViolation
+        | Error::UnexpectedMessage
+        | Error::UnexpectedStream
+        | Error::WrongSize => 0x3,
+        Error::Timeout => 0x11,
+        Error::Version(..) => 0x15,
+        Error::App(_) => err.to_code(),
+        _ => 0x1,
+    }
+}

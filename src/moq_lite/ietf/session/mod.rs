@@ -18,5 +18,5 @@ mod subscriber;
 mod subscription;
 mod table;
 
-pub(crate) use credit::INITIAL_MAX_REQUEST_ID;
-pub(crate) use run::run;
+pub(crate) use codes::session as code;
+pub(crate) use run::{Start, parameters, run};

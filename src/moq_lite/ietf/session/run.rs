@@ -15,30 +15,59 @@ use super::{
     table::Table,
 };
 use crate::moq_lite::{
-    Error, Origin, Result,
+    Error, Origin, PathOwned, Result,
     coding::{Reader, Stream},
-    ietf::{Control, MaxRequestId, RequestId, Version},
+    ietf::{
+        Control, MaxRequestId, ParameterBytes, ParameterVarInt, Parameters, RequestId, Version,
+    },
     roles::Roles,
 };
 
-/// The work of a session whose peer allows requests below `peer_max_request_id`.
-/// What is returned beside it resolves at once: nothing in this protocol says that
+/// What a session starts with.
+pub(crate) struct Start<S: Session> {
+    pub(crate) transport: S,
+    /// The stream of SETUP.
+    pub(crate) setup: Stream<S, Version>,
+    pub(crate) roles: Roles,
+    /// Broadcasts that are wanted even where the peer announces none.
+    pub(crate) expect: Vec<PathOwned>,
+    pub(crate) version: Version,
+    /// Whether this side is the client.
+    pub(crate) client: bool,
+    /// The peer allows requests below this number.
+    pub(crate) peer_max_request_id: u64,
+}
+
+/// What SETUP says of this side.
+pub(crate) fn parameters() -> Parameters {
+    let mut parameters = Parameters::default();
+    parameters.set_varint(ParameterVarInt::MaxRequestId, INITIAL_MAX_REQUEST_ID);
+    let name = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+    parameters.set_bytes(ParameterBytes::Implementation, name.into());
+    parameters
+}
+
+/// The work of a session. What is returned beside it resolves at once: nothing in this protocol says that
 /// the first announcements are complete.
 pub(crate) fn run<S: Session>(
-    transport: S,
-    setup: Stream<S, Version>,
-    roles: Roles,
-    version: Version,
-    client: bool,
-    peer_max_request_id: u64,
+    start: Start<S>,
 ) -> (
     impl Future<Output = Error> + Send + 'static,
     oneshot::Receiver<()>,
 ) {
+    let Start {
+        transport,
+        setup,
+        roles,
+        expect,
+        version,
+        client,
+        peer_max_request_id,
+    } = start;
     let (ready, announced) = oneshot::channel();
     let (outbox, outgoing) = Outbox::new(version, client, peer_max_request_id);
     let table = Arc::new(Table::new());
-    let subscriber = Subscriber::new(outbox.clone(), table.clone(), &roles);
+    let subscriber = Subscriber::new(outbox.clone(), table.clone(), roles.consume, expect);
     let publish = roles.publish.unwrap_or_else(|| Origin::produce().consumer);
     let announcer = Announcer::new(outbox.clone(), publish.clone());
     let publisher = Publisher::new(transport.clone(), version, publish, outbox.clone());
@@ -115,7 +144,11 @@ impl Incoming {
                 let uri = &message.new_session_uri;
                 tracing::info!(%uri, "the peer is going away");
                 let again = std::mem::replace(&mut self.going_away, true);
-                return if again { Err(Error::ProtocolViolation) } else { Ok(()) };
+                return if again {
+                    Err(Error::ProtocolViolation)
+                } else {
+                    Ok(())
+                };
             }
             Control::PublishNamespaceOk(_)
             | Control::PublishNamespaceError(_)

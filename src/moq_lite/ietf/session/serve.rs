@@ -216,12 +216,16 @@ struct Objects<W: SendStream> {
 impl<W: SendStream> Objects<W> {
     /// Payload goes to the transport as it is; only small pieces are gathered.
     async fn send(&mut self, object: u64, mut frame: FrameConsumer) -> Result<()> {
-        let delta = self.previous.map_or(object, |previous| object - previous - 1);
+        let delta = self
+            .previous
+            .map_or(object, |previous| object - previous - 1);
         self.previous = Some(object);
         delta.encode(&mut self.head, self.version)?;
         frame.info.size.encode(&mut self.head, self.version)?;
         if frame.info.size == 0 {
-            Status::Normal.number().encode(&mut self.head, self.version)?;
+            Status::Normal
+                .number()
+                .encode(&mut self.head, self.version)?;
         }
         while let Some(chunk) = frame.read_chunk().await? {
             if chunk.len() <= SMALL {

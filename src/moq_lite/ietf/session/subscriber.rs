@@ -13,12 +13,11 @@ use super::{
     table::{Event, Table},
 };
 use crate::moq_lite::{
-    BroadcastProducer, Error, Path, PathOwned, Result, Track, TrackProducer,
+    BroadcastProducer, Error, OriginProducer, Path, PathOwned, Result, Track, TrackProducer,
     ietf::{
         Control, FilterType, GroupOrder, Publish, PublishError, PublishNamespace,
         PublishNamespaceError, PublishNamespaceOk, PublishOk, SubscribeNamespace,
     },
-    roles::Roles,
 };
 
 /// How long a peer has to announce what is expected of it. moq-relay-ietf 0.7
@@ -43,9 +42,12 @@ enum Ended {
 }
 
 impl<S: Session> Subscriber<S> {
-    pub(super) fn new(outbox: Outbox, table: Arc<Table<S>>, roles: &Roles) -> Self {
-        let origin = roles.consume.clone();
-        let expected = roles.expect.clone();
+    pub(super) fn new(
+        outbox: Outbox,
+        table: Arc<Table<S>>,
+        origin: Option<OriginProducer>,
+        expected: Vec<PathOwned>,
+    ) -> Self {
         let allowed = origin.iter().flat_map(|origin| origin.allowed());
         let mut prefixes: Vec<PathOwned> = allowed.map(Path::to_owned).collect();
         prefixes.extend(expected.iter().cloned());

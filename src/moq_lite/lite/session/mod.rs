@@ -4,8 +4,12 @@
 //! the task owns. Dropping it ends them all, which resets their streams.
 
 mod publisher;
+mod ready;
 mod run;
 mod subscriber;
 mod subscription;
 
 pub(crate) use run::run;
+
+use super::super::order;
+pub(crate) use super::super::roles::Roles;

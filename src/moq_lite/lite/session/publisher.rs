@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::JoinSet;
 use web_transport_trait::Session;
 
+use super::{order, ready::now_or_never};
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Origin, OriginConsumer, Path, Result, Track,
     TrackConsumer,
@@ -14,7 +15,6 @@ use crate::moq_lite::{
         Announce, AnnounceInit, AnnouncePlease, ControlType, DataType, Group, Subscribe,
         SubscribeOk, Version,
     },
-    order,
 };
 
 #[derive(Clone)]
@@ -163,21 +163,38 @@ impl<S: Session> Publisher<S> {
         }
     }
 
-    async fn send_group(
+    async fn send_group(&self, subscribe: u64, priority: u8, group: GroupConsumer) -> Result<()> {
+        let sequence = group.info.sequence;
+        // A peer that takes nothing in must not make old groups pile up.
+        let kept = group.clone();
+        let stream = tokio::select! {
+            biased;
+            () = kept.expired() => return Err(Error::Old),
+            stream = self.transport.open_uni() => stream.map_err(Error::from_transport)?,
+        };
+        let mut writer = Writer::new(stream, self.version);
+        writer.set_priority(order::of_group(priority, subscribe, sequence));
+        let sent = tokio::select! {
+            biased;
+            () = kept.expired() => Err(Error::Old),
+            sent = self.send_frames(&mut writer, subscribe, group) => sent,
+        };
+        drop(kept);
+        if let Err(err) = sent {
+            writer.abort(&err);
+            return Err(err);
+        }
+        writer.finish()?;
+        writer.closed().await
+    }
+
+    async fn send_frames(
         &self,
+        writer: &mut Writer<S::SendStream, Version>,
         subscribe: u64,
-        priority: u8,
         mut group: GroupConsumer,
     ) -> Result<()> {
         let sequence = group.info.sequence;
-        let stream = self
-            .transport
-            .open_uni()
-            .await
-            .map_err(Error::from_transport)?;
-        let mut writer = Writer::new(stream, self.version);
-        writer.set_priority(order::of_group(priority, subscribe, sequence));
-
         let mut head = BytesMut::new();
         DataType::Group.encode(&mut head, self.version)?;
         Group {
@@ -188,23 +205,15 @@ impl<S: Session> Publisher<S> {
         loop {
             let frame = tokio::select! {
                 biased;
-                frame = group.next_frame() => frame,
+                frame = group.next_frame() => frame?,
                 // The peer stopped reading.
-                closed = writer.closed() => return closed,
+                closed = writer.closed() => return Err(closed.err().unwrap_or(Error::Cancel)),
             };
-            let sent = match frame {
-                Ok(Some(frame)) => self.send_frame(&mut writer, &mut head, frame).await,
-                Ok(None) => break,
-                Err(err) => Err(err),
-            };
-            if let Err(err) = sent {
-                writer.abort(&err);
-                return Err(err);
+            match frame {
+                Some(frame) => self.send_frame(writer, &mut head, frame).await?,
+                None => return flush(writer, &mut head).await,
             }
         }
-        flush(&mut writer, &mut head).await?;
-        writer.finish()?;
-        writer.closed().await
     }
 
     /// Payload goes to the transport as it is; only small pieces are gathered.
@@ -215,7 +224,16 @@ impl<S: Session> Publisher<S> {
         mut frame: FrameConsumer,
     ) -> Result<()> {
         frame.info.size.encode(head, self.version)?;
-        while let Some(chunk) = frame.read_chunk().await? {
+        loop {
+            let chunk = match now_or_never(frame.read_chunk()).await {
+                Some(chunk) => chunk?,
+                // What is gathered must not wait for what is not written yet.
+                None => {
+                    flush(writer, head).await?;
+                    frame.read_chunk().await?
+                }
+            };
+            let Some(chunk) = chunk else { break };
             if chunk.len() <= SMALL {
                 head.extend_from_slice(&chunk);
             } else {
@@ -239,13 +257,4 @@ async fn flush<S: web_transport_trait::SendStream>(
     }
     let chunk: Bytes = head.split().freeze();
     writer.write_chunk(chunk).await
-}
-
-/// The result of a future that is ready at once.
-async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        result = future => Some(result),
-        () = std::future::ready(()) => None,
-    }
 }

@@ -3,12 +3,11 @@
 use tokio::sync::oneshot;
 use web_transport_trait::Session;
 
-use super::{publisher::Publisher, subscriber::Subscriber};
+use super::{Roles, publisher::Publisher, subscriber::Subscriber};
 use crate::moq_lite::{
     Error, Origin,
     coding::Stream,
     lite::{SessionInfo, Version},
-    roles::Roles,
 };
 
 /// The work of a session, and what resolves when the first announcements of the

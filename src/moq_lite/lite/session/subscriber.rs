@@ -14,12 +14,14 @@ use tokio::{
 };
 use web_transport_trait::Session;
 
-use super::subscription::{Incoming, Subscription};
+use super::{
+    order,
+    subscription::{Incoming, Subscription},
+};
 use crate::moq_lite::{
     Broadcast, BroadcastProducer, Error, OriginProducer, Path, PathOwned, Result, TrackProducer,
     coding::{Reader, Stream},
     lite::{Announce, AnnounceInit, AnnouncePlease, ControlType, DataType, Group, Version},
-    order,
 };
 
 /// The most broadcasts that a peer may announce at a time.
@@ -225,13 +227,22 @@ struct Follower<S: Session> {
 }
 
 impl<S: Session> Follower<S> {
-    /// Ends well when the peer ends the stream; then the broadcasts stay until the
-    /// session ends. An error is for the session.
+    /// Ends well when the peer ends or resets the stream, with whatever code;
+    /// then the broadcasts stay until the session ends. An error is for the
+    /// session: the peer sent what it must not.
     async fn run(self, initial: mpsc::Sender<()>) -> Result<()> {
         let mut tasks = JoinSet::new();
         let mut active = HashMap::new();
         match self.follow(&mut tasks, &mut active, initial).await {
-            Ok(()) | Err(Error::Cancel | Error::NotFound | Error::Unauthorized | Error::App(_)) => {
+            Ok(())
+            | Err(
+                Error::Cancel
+                | Error::Old
+                | Error::NotFound
+                | Error::Unauthorized
+                | Error::App(_)
+                | Error::Transport(_),
+            ) => {
                 tracing::debug!(prefix = %self.prefix, "no more announcements");
                 while tasks.join_next().await.is_some() {}
                 Ok(())

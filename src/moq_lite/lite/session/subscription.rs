@@ -2,15 +2,15 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use bytes::Bytes;
 use tokio::{sync::mpsc, task::JoinSet};
-use web_transport_trait::Session;
+use web_transport_trait::{RecvStream, Session};
 
-use super::subscriber::Shared;
+use super::{order, ready::now_or_never, subscriber::Shared};
 use crate::moq_lite::{
     self as model, Error, GroupProducer, PathOwned, Result, TrackProducer,
     coding::{Reader, Stream},
     lite::{ControlType, Group, Subscribe, SubscribeOk, Version},
-    order,
 };
 
 /// A group's stream of which the header was read.
@@ -122,7 +122,7 @@ async fn receive<S: Session>(incoming: Incoming<S>, mut track: TrackProducer) {
     }
 }
 
-async fn receive_frames<R: web_transport_trait::RecvStream>(
+async fn receive_frames<R: RecvStream>(
     reader: &mut Reader<R, Version>,
     group: &mut GroupProducer,
 ) -> Result<()> {
@@ -130,18 +130,48 @@ async fn receive_frames<R: web_transport_trait::RecvStream>(
         if size > model::Group::MAX_BYTES {
             return Err(Error::TooLarge);
         }
-        if size == 0 {
-            group.write_frame_chunks([])?;
-            continue;
-        }
-        let mut frame = group.create_frame(size.into())?;
-        let mut missing = size as usize;
-        while missing > 0 {
-            let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
-            missing -= chunk.len();
-            frame.write_chunk(chunk)?;
-        }
-        frame.close()?;
+        receive_frame(reader, group, size).await?;
     }
     Ok(())
+}
+
+/// Hands on what has arrived in one go, so that readers are not woken for each
+/// packet; nothing waits for what has not.
+async fn receive_frame<R: RecvStream>(
+    reader: &mut Reader<R, Version>,
+    group: &mut GroupProducer,
+    size: u64,
+) -> Result<()> {
+    let mut missing = size as usize;
+    let mut chunks = arrived(reader, &mut missing).await?;
+    if missing == 0 {
+        return group.write_frame_chunks(chunks);
+    }
+    let mut frame = group.create_frame(size.into())?;
+    loop {
+        frame.write_chunks(chunks)?;
+        if missing == 0 {
+            return frame.close();
+        }
+        let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
+        missing -= chunk.len();
+        chunks = arrived(reader, &mut missing).await?;
+        chunks.insert(0, chunk);
+    }
+}
+
+/// What can be read without waiting, up to `missing` bytes, which are counted down.
+async fn arrived<R: RecvStream>(
+    reader: &mut Reader<R, Version>,
+    missing: &mut usize,
+) -> Result<Vec<Bytes>> {
+    let mut chunks = Vec::new();
+    while *missing > 0 {
+        match now_or_never(reader.read(*missing)).await {
+            Some(chunk) => chunks.push(chunk?.ok_or(Error::WrongSize)?),
+            None => break,
+        }
+        *missing -= chunks.last().map_or(0, Bytes::len);
+    }
+    Ok(chunks)
 }
