@@ -142,6 +142,13 @@ async fn setup<S: web_transport_trait::Session>(
     let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
+    // moq-lite has no use for them.
+    let numbered = |version: &Version| matches!(version, Version::Ietf(_));
+    let parameters = if offered.iter().any(numbered) {
+        parameters
+    } else {
+        ietf::Parameters::default()
+    };
     let offer = ClientSetup {
         versions,
         parameters,

@@ -69,7 +69,7 @@ pub(super) mod uri {
     const MAX: usize = 8192;
 
     pub(in crate::moq_lite::ietf) fn encode<W: BufMut>(
-        uri: &Cow<'_, str>,
+        uri: &str,
         w: &mut W,
         version: Version,
     ) -> Result<(), BoundsExceeded> {

@@ -42,7 +42,7 @@ pub(crate) struct Start<S: Session> {
 pub(crate) fn parameters() -> Parameters {
     let mut parameters = Parameters::default();
     parameters.set_varint(ParameterVarInt::MaxRequestId, INITIAL_MAX_REQUEST_ID);
-    let name = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+    let name = env!("CARGO_PKG_NAME");
     parameters.set_bytes(ParameterBytes::Implementation, name.into());
     parameters
 }
