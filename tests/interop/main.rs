@@ -2,5 +2,8 @@
 //!
 //! `./test` builds them and says where they are; a missing peer is a failure.
 
+mod ietf;
+#[path = "../common/pem.rs"]
+mod pem;
 mod relay;
 mod transport;
