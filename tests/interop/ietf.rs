@@ -221,6 +221,8 @@ async fn moq_sub_reads_what_we_publish() {
     for fragment in media.chunks(10_000) {
         group.write_frame(fragment.to_vec()).unwrap();
     }
+    // moq-sub writes whole lines, and the rest when more comes.
+    group.write_frame("\n").unwrap();
     group.close();
     // The relay must have heard of the broadcast.
     let mut viewer = peer(&relay.url("https"), Some("bbb")).await;
