@@ -127,21 +127,43 @@ impl Publisher {
     /// behind one tell the end from an accident. The broadcast stays announced until the publisher is dropped, so
     /// that viewers can read to the end.
     pub fn finish(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (catalog, waits) = {
+        let (mut catalog, waits) = {
             let mut state = self.state.lock();
-            (state.catalog.take(), std::mem::take(&mut state.drain))
+            (
+                LastCatalog(state.catalog.take()),
+                std::mem::take(&mut state.drain),
+            )
         };
         async move {
             for unused in waits {
                 unused.await;
             }
-            if let Some(mut catalog) = catalog {
-                let unused = catalog.unused();
-                let _ = catalog.write_frame(Catalog::default().to_bytes());
-                catalog.close();
+            if let Some(unused) = catalog.end() {
                 unused.await;
             }
         }
+    }
+}
+
+/// The catalog of a broadcast that has ended. It ends in order also when the last viewers are not waited for.
+struct LastCatalog(Option<TrackProducer>);
+
+impl LastCatalog {
+    /// Says that there is nothing any more, and hands out what resolves when no viewer reads that.
+    fn end(&mut self) -> Option<Unused> {
+        let mut catalog = self.0.take()?;
+        let unused = catalog.unused();
+        if let Err(error) = catalog.write_frame(Catalog::default().to_bytes()) {
+            tracing::error!(%error, "the last catalog cannot be written");
+        }
+        catalog.close();
+        Some(Box::pin(unused))
+    }
+}
+
+impl Drop for LastCatalog {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The side that connects.
 
-use std::{pin::Pin, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -11,6 +11,7 @@ use super::{
     roles::Roles,
     session,
     setup::{ClientSetup, ServerSetup},
+    status::Status,
     version::{Negotiation, Version},
 };
 
@@ -42,33 +43,34 @@ impl Client {
         self
     }
 
-    /// Takes a broadcast to be there even though the server announces nothing, as IETF
-    /// relays do: its tracks are asked for until they are there. May be called for
-    /// several broadcasts. Versions of moq-lite, where servers announce, need no such
-    /// help and take none.
-    pub fn with_expected(mut self, path: impl AsPath) -> Self {
-        self.expect.push(path.as_path().to_owned());
-        self
-    }
-
     /// Asks the server for this path, which may end in a query, such as
     /// `/room?jwt=abc`. Only for transports that have no URL: raw QUIC, not
-    /// WebTransport. Versions of moq-lite that do the SETUP exchange have no place
-    /// for it; with them it is not sent.
+    /// WebTransport. [`carries_path`](super::carries_path) tells whether the version
+    /// has a place for it; where it has none the path is not sent.
     pub fn with_path(mut self, path: impl Into<Option<String>>) -> Self {
         self.path = path.into();
         self
     }
 
     /// Tells the server by which name, and port, it was reached. As for
-    /// [`Self::with_path`].
+    /// [`Self::with_path`], and only in moq-transport.
     pub fn with_authority(mut self, authority: impl Into<Option<String>>) -> Self {
         self.authority = authority.into();
         self
     }
 
+    /// Takes a broadcast to be there even though the server announces nothing, as
+    /// some relays of moq-transport do: its tracks are asked for until they are
+    /// there. May be called for several broadcasts. Servers of moq-lite announce, so
+    /// those versions need no such help and take none.
+    pub fn with_expected(mut self, path: impl AsPath) -> Self {
+        self.expect.push(path.as_path().to_owned());
+        self
+    }
+
     /// Agrees on a version and starts the session. With `with_consume` it returns
-    /// when the broadcasts that the server has now are in the origin.
+    /// when the broadcasts that the server has now are in the origin; versions 03
+    /// and 04 do not tell, and it returns at once.
     ///
     /// Needs a tokio runtime with time. When cancelled the transport is closed.
     ///
@@ -80,34 +82,36 @@ impl Client {
         &self,
         session: S,
     ) -> Result<Session, Error> {
-        let guard = CloseOnDrop(Some(session));
+        let guard = CloseOnDrop::new(session);
         let transport = guard.transport();
-        let setup = timeout(SETUP_TIMEOUT, setup(transport, self.parameters())).await;
-        let (version, stream, limit) = match setup.unwrap_or(Err(Error::Timeout)) {
+        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport, self.parameters())).await;
+        let (version, stream, limit) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let (transport, roles) = (transport.clone(), self.roles.clone());
-        let (driver, ready): (Driver, _) = match version {
-            Version::Lite(version) => {
-                let stream = stream.with_version(version);
-                let (driver, ready) = lite::session::run(transport, stream, roles, version);
-                (Box::pin(driver), ready)
-            }
-            Version::Ietf(version) => {
-                let (driver, ready) = ietf::session::run(ietf::session::Start {
-                    transport,
-                    setup: stream.with_version(version),
-                    roles,
-                    expect: self.expect.clone(),
-                    version,
-                    client: true,
-                    peer_max_request_id: limit,
-                });
-                (Box::pin(driver), ready)
-            }
+        let status = Arc::new(Status::client());
+        let (driver, ready) = match version {
+            Version::Lite(version) => lite::session::run(lite::session::Start {
+                transport: transport.clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles: self.roles.clone(),
+                side: lite::session::Side::Client {
+                    path: self.path.clone(),
+                },
+                status: status.clone(),
+            }),
+            Version::Ietf(version) => ietf::session::run(ietf::session::Start {
+                transport: transport.clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles: self.roles.clone(),
+                expect: self.expect.clone(),
+                peer_max_request_id: limit,
+                status: status.clone(),
+            }),
         };
-        let session = Session::start(guard.keep(), version, driver);
+        let session = Session::start(guard.keep(), version, status, driver);
         tracing::info!(version = version.name(), "connected");
         // A server that never announces leaves the session usable.
         let _ = timeout(SETUP_TIMEOUT, ready).await;
@@ -127,18 +131,30 @@ impl Client {
     }
 }
 
-/// The work of a session of either family.
-pub(super) type Driver = Pin<Box<dyn Future<Output = Error> + Send>>;
-
 /// How long the peer may take to answer.
 pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The exchange on the first bidirectional stream.
-async fn setup<S: web_transport_trait::Session>(
+/// The version, the stream of SETUP where that agreed on it, and how many requests
+/// the server allows in versions that count them.
+async fn negotiate<S: web_transport_trait::Session>(
     transport: &S,
     parameters: ietf::Parameters,
+) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
+    match Negotiation::of(transport.protocol())? {
+        Negotiation::Direct(version) => Ok((version, None, 0)),
+        Negotiation::Setup(offered) => {
+            let (version, stream, limit) = exchange(transport, offered, parameters).await?;
+            Ok((version, Some(stream), limit))
+        }
+    }
+}
+
+/// The exchange on the first bidirectional stream.
+async fn exchange<S: web_transport_trait::Session>(
+    transport: &S,
+    offered: Vec<Version>,
+    parameters: ietf::Parameters,
 ) -> Result<(Version, Stream<S, ()>, u64), Error> {
-    let Negotiation::Setup(offered) = Negotiation::of(transport.protocol())?;
     let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
@@ -163,24 +179,39 @@ async fn setup<S: web_transport_trait::Session>(
 }
 
 /// Closes a transport that does not become a session.
-pub(super) struct CloseOnDrop<S: web_transport_trait::Session>(pub(super) Option<S>);
+pub(super) struct CloseOnDrop<S: web_transport_trait::Session> {
+    transport: Option<S>,
+    /// The table of the version, once that is known.
+    codes: fn(&Error) -> u32,
+}
 
 impl<S: web_transport_trait::Session> CloseOnDrop<S> {
+    pub(super) fn new(transport: S) -> Self {
+        Self {
+            transport: Some(transport),
+            codes: Error::to_code,
+        }
+    }
+
+    pub(super) fn set_version(&mut self, version: Version) {
+        self.codes = version.session_code();
+    }
+
     pub(super) fn transport(&self) -> &S {
-        self.0
+        self.transport
             .as_ref()
             .expect("only keep and refuse take it, and they take self")
     }
 
     pub(super) fn keep(mut self) -> S {
-        self.0
+        self.transport
             .take()
             .expect("only keep and refuse take it, and they take self")
     }
 
     pub(super) fn refuse(mut self, err: Error) -> Error {
-        if let Some(transport) = self.0.take() {
-            session::close(&transport, &err, Error::to_code);
+        if let Some(transport) = self.transport.take() {
+            session::close(&transport, &err, self.codes);
         }
         err
     }
@@ -188,8 +219,8 @@ impl<S: web_transport_trait::Session> CloseOnDrop<S> {
 
 impl<S: web_transport_trait::Session> Drop for CloseOnDrop<S> {
     fn drop(&mut self) {
-        if let Some(transport) = self.0.take() {
-            session::close(&transport, &Error::Cancel, Error::to_code);
+        if let Some(transport) = self.transport.take() {
+            session::close(&transport, &Error::Cancel, self.codes);
         }
     }
 }

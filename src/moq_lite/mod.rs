@@ -13,6 +13,8 @@ mod roles;
 mod server;
 mod session;
 mod setup;
+mod stats;
+mod status;
 mod version;
 
 pub use client::*;
@@ -21,13 +23,34 @@ pub use model::*;
 pub use path::*;
 pub use server::*;
 pub use session::*;
+pub use stats::{Direction, SessionStats, TrackStats, Traffic};
+pub use version::carries_path;
 
-/// The versions that SETUP can agree on, the preferred first.
-pub const VERSIONS: [coding::Version; 3] = {
-    let [first, second, third] = version::Version::SETUP;
-    [first.coding(), second.coding(), third.coding()]
+/// Every version, the preferred first.
+pub const VERSIONS: [coding::Version; 7] = {
+    let [first, second, third, fourth] = version::Version::DIRECT;
+    let [fifth, sixth, seventh] = version::Version::SETUP;
+    [
+        first.coding(),
+        second.coding(),
+        third.coding(),
+        fourth.coding(),
+        fifth.coding(),
+        sixth.coding(),
+        seventh.coding(),
+    ]
 };
 
 /// The protocol names to offer in the TLS handshake or the WebTransport request,
 /// the preferred first.
-pub const ALPNS: [&str; 2] = [lite::ALPN, ietf::ALPN];
+pub const ALPNS: [&str; 6] = {
+    let [first, second, third, fourth] = version::Version::DIRECT;
+    [
+        first.alpn(),
+        second.alpn(),
+        third.alpn(),
+        fourth.alpn(),
+        lite::ALPN,
+        ietf::ALPN,
+    ]
+};

@@ -2,6 +2,8 @@
 //!
 //! `./test` builds them and says where they are; a missing peer is a failure.
 
+#[cfg(feature = "plugin")]
+mod elements;
 mod ietf;
 #[path = "../common/pem.rs"]
 mod pem;

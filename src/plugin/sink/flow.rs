@@ -9,6 +9,7 @@ use super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
+    interleave::Scheduled,
     movie::Movie,
     pace::Done,
     stream::{Content, Stream, Timing},
@@ -18,6 +19,15 @@ use crate::{
     plugin::runtime,
     publish::{self, Publisher, Sample},
 };
+
+/// Which samples of a movie are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Release {
+    /// Those of which it is known that none is due before.
+    Known,
+    /// All: nothing follows that belongs to them.
+    All,
+}
 
 impl MoqSink {
     pub(super) fn chain(
@@ -153,10 +163,14 @@ impl MoqSink {
         // What came before an error is good.
         while let Some(event) = next_event(pad) {
             match event {
-                fmp4::Event::Tracks(tracks) => self.movie_tracks(pad, tracks)?,
-                fmp4::Event::Sample(sample) => self.movie_sample(pad, sample)?,
+                fmp4::Event::Tracks(tracks) => {
+                    self.release(pad, Release::All)?;
+                    self.movie_tracks(pad, tracks)?;
+                }
+                fmp4::Event::Sample(sample) => self.movie_sample(pad, sample),
             }
         }
+        self.release(pad, Release::Known)?;
         if let Err(error) = pushed {
             gst::element_imp_error!(
                 self,
@@ -231,43 +245,68 @@ impl MoqSink {
         result.map_err(|error: publish::Error| self.fail(&error))
     }
 
-    fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) -> Result<(), FlowError> {
+    fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
         let mut stream = pad.imp().stream();
         let Content::Movie(movie) = &mut stream.content else {
-            return Ok(());
+            return;
         };
         let Some((dts, pts)) = movie.times(&sample, self.now()) else {
-            return Ok(());
+            return;
         };
-        let is_video = movie
-            .track(sample.track)
-            .is_some_and(|track| track.writer.is_video());
-        stream.extend(pts);
+        let track = movie.track(sample.track);
+        let is_video = track.is_some_and(|track| track.writer.is_video());
         let Some(timing) = Timing::new(dts, pts, is_video) else {
-            self.early(pad, stream);
-            return Ok(());
+            return self.early(pad, stream);
         };
-        drop(stream);
-        self.wait(pad, timing.due)?;
-        let mut stream = pad.imp().stream();
-        let Content::Movie(movie) = &mut stream.content else {
-            return Ok(());
-        };
-        let Some(track) = movie.track(sample.track) else {
-            return Ok(());
-        };
-        let written = track.writer.write(
-            Sample {
-                timestamp: timing.timestamp,
-                keyframe: sample.keyframe,
-                payload: sample.payload,
-            },
-            Instant::now(),
-        );
-        drop(stream);
-        match written {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.fail(&error)),
+        movie.queue.push(Scheduled {
+            track: sample.track,
+            timing,
+            keyframe: sample.keyframe,
+            payload: sample.payload,
+        });
+        stream.extend(pts);
+    }
+
+    /// Sends samples of a movie, each when it is due.
+    fn release(&self, pad: &MoqSinkPad, which: Release) -> Result<(), FlowError> {
+        loop {
+            let mut stream = pad.imp().stream();
+            let Content::Movie(movie) = &mut stream.content else {
+                return Ok(());
+            };
+            let Some(due) = movie.queue.due() else {
+                return Ok(());
+            };
+            let known = which == Release::All || movie.is_complete();
+            drop(stream);
+            if self.sync() && !known && !self.pace.is_due(self.obj().upcast_ref(), due) {
+                // What comes next may be due before.
+                return Ok(());
+            }
+            self.wait(pad, due)?;
+
+            let mut stream = pad.imp().stream();
+            let Content::Movie(movie) = &mut stream.content else {
+                return Ok(());
+            };
+            let Some(sample) = movie.queue.pop() else {
+                return Ok(());
+            };
+            let Some(track) = movie.track(sample.track) else {
+                continue;
+            };
+            let written = track.writer.write(
+                Sample {
+                    timestamp: sample.timing.timestamp,
+                    keyframe: sample.keyframe,
+                    payload: sample.payload,
+                },
+                Instant::now(),
+            );
+            drop(stream);
+            if let Err(error) = written {
+                return Err(self.fail(&error));
+            }
         }
     }
 
@@ -314,6 +353,7 @@ impl MoqSink {
     }
 
     fn set_caps(&self, pad: &MoqSinkPad, caps: &gst::CapsRef) -> Result<FlowSuccess, FlowError> {
+        self.release(pad, Release::All)?;
         let format = match Format::new(caps) {
             Ok(format) => format,
             Err(sentence) => {
@@ -345,6 +385,7 @@ impl MoqSink {
     fn end(&self, pad: &MoqSinkPad, seqnum: gst::Seqnum) -> Result<FlowSuccess, FlowError> {
         let imp = pad.imp();
         self.pace.wait_playing(imp.id())?;
+        self.release(pad, Release::All)?;
         let end = imp.stream().end();
         if let Some(end) = end {
             self.wait(pad, end)?;

@@ -47,6 +47,7 @@
 mod flow;
 mod format;
 mod imp;
+mod interleave;
 mod movie;
 mod pace;
 mod pad;

@@ -9,6 +9,8 @@ use crate::{
     publish::{self, TrackWriter},
 };
 
+use super::interleave::Queue;
+
 /// A stream of fragmented MP4.
 #[derive(Default)]
 pub(super) struct Movie {
@@ -18,6 +20,8 @@ pub(super) struct Movie {
     offset: Option<i128>,
     /// The running time that the first sample is to have.
     anchor: Option<i128>,
+    /// Samples that are read and not yet sent.
+    pub(super) queue: Queue,
     /// What tracks that are gone counted.
     pub(super) past: publish::Stats,
 }
@@ -50,6 +54,7 @@ impl Movie {
     /// After a gap in the bytes: a new stream, with the same tracks.
     pub(super) fn restart(&mut self) {
         self.demuxer = Demuxer::new();
+        self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
         self.tracks
@@ -72,6 +77,11 @@ impl Movie {
             None => now - dts,
         });
         Some((dts + offset, pts + offset))
+    }
+
+    /// Whether the first sample of the queue is the first of all tracks.
+    pub(super) fn is_complete(&self) -> bool {
+        self.queue.is_complete(self.tracks.keys().copied())
     }
 
     pub(super) fn track(&mut self, id: u32) -> Option<&mut Track> {

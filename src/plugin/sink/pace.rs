@@ -127,6 +127,16 @@ impl Pace {
         }
     }
 
+    /// Whether what has this running time is due by now.
+    pub(super) fn is_due(&self, element: &gst::Element, running_time: gst::ClockTime) -> bool {
+        let gate = self.gate.lock();
+        let due = (running_time + gate.latency).nseconds();
+        let now = element
+            .current_running_time()
+            .map_or(0, |now| now.nseconds());
+        now >= due.saturating_add_signed(gate.offset)
+    }
+
     /// Waits until `done` is set by [`Done::set`]; fails when the pad is flushed. Pausing does not
     /// end it.
     pub(super) fn wait_done(&self, pad: PadId, done: &Done) -> Result<(), gst::FlowError> {

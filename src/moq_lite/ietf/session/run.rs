@@ -1,6 +1,6 @@
 //! The life of a session after its version is agreed on.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 use web_transport_trait::{RecvStream, Session};
@@ -18,25 +18,29 @@ use crate::moq_lite::{
     Error, Origin, PathOwned, Result,
     coding::{Reader, Stream},
     ietf::{
-        Control, MaxRequestId, ParameterBytes, ParameterVarInt, Parameters, RequestId, Version,
+        Control, GoAway, MaxRequestId, ParameterBytes, ParameterVarInt, Parameters, RequestId,
+        Version,
     },
     roles::Roles,
+    status::Status,
 };
 
 /// What a session starts with.
 pub(crate) struct Start<S: Session> {
     pub(crate) transport: S,
-    /// The stream of SETUP.
-    pub(crate) setup: Stream<S, Version>,
+    /// The stream of SETUP, which every session has.
+    pub(crate) stream: Option<Stream<S, Version>>,
     pub(crate) roles: Roles,
     /// Broadcasts that are wanted even where the peer announces none.
     pub(crate) expect: Vec<PathOwned>,
     pub(crate) version: Version,
-    /// Whether this side is the client.
-    pub(crate) client: bool,
     /// The peer allows requests below this number.
     pub(crate) peer_max_request_id: u64,
+    pub(crate) status: Arc<Status>,
 }
+
+/// The work of a session. It ends with the reason.
+pub(crate) type Driver = Pin<Box<dyn Future<Output = Error> + Send>>;
 
 /// What SETUP says of this side.
 pub(crate) fn parameters() -> Parameters {
@@ -49,21 +53,17 @@ pub(crate) fn parameters() -> Parameters {
 
 /// The work of a session. What is returned beside it resolves at once: nothing in this protocol says that
 /// the first announcements are complete.
-pub(crate) fn run<S: Session>(
-    start: Start<S>,
-) -> (
-    impl Future<Output = Error> + Send + 'static,
-    oneshot::Receiver<()>,
-) {
+pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>) {
     let Start {
         transport,
-        setup,
+        stream,
         roles,
         expect,
         version,
-        client,
         peer_max_request_id,
+        status,
     } = start;
+    let client = !status.is_server();
     let (ready, announced) = oneshot::channel();
     let (outbox, outgoing) = Outbox::new(version, client, peer_max_request_id);
     let table = Arc::new(Table::new());
@@ -76,16 +76,18 @@ pub(crate) fn run<S: Session>(
     let (to_publisher, for_publisher) = mpsc::unbounded_channel();
     let (to_subscriber, for_subscriber) = mpsc::unbounded_channel();
     let incoming = Incoming {
-        outbox,
+        outbox: outbox.clone(),
         credit: Credit::new(!client, INITIAL_MAX_REQUEST_ID),
-        going_away: false,
+        status: status.clone(),
         to_announcer,
         to_publisher,
         to_subscriber,
     };
     let driver = async move {
         drop(ready);
-        let Stream { writer, reader } = setup;
+        let Some(Stream { writer, reader }) = stream else {
+            return Error::ProtocolViolation;
+        };
         tokio::select! {
             // What was read is handled before more is read.
             biased;
@@ -95,16 +97,26 @@ pub(crate) fn run<S: Session>(
             err = outgoing.write(writer) => err,
             err = groups::accept(&transport, version, &table) => err,
             err = incoming.read(reader) => err,
+            err = leave(outbox, status) => err,
         }
     };
-    (driver, announced)
+    (Box::pin(driver), announced)
+}
+
+/// Says GOAWAY when the application wants it. The session goes on.
+async fn leave(outbox: Outbox, status: Arc<Status>) -> Error {
+    let uri = status.leaving().await;
+    outbox.answer(&GoAway {
+        new_session_uri: uri.into(),
+    });
+    std::future::pending().await
 }
 
 /// Reads the control stream.
 struct Incoming {
     outbox: Outbox,
     credit: Credit,
-    going_away: bool,
+    status: Arc<Status>,
     to_announcer: mpsc::UnboundedSender<Control>,
     to_publisher: mpsc::UnboundedSender<Control>,
     to_subscriber: mpsc::UnboundedSender<Control>,
@@ -143,12 +155,7 @@ impl Incoming {
             Control::GoAway(message) => {
                 let uri = &message.new_session_uri;
                 tracing::info!(%uri, "the peer is going away");
-                let again = std::mem::replace(&mut self.going_away, true);
-                return if again {
-                    Err(Error::ProtocolViolation)
-                } else {
-                    Ok(())
-                };
+                return self.status.goaway(message.new_session_uri.into_owned());
             }
             Control::PublishNamespaceOk(_)
             | Control::PublishNamespaceError(_)
