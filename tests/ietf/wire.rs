@@ -1,6 +1,6 @@
 //! Samples of every message: their bytes, and what is refused.
 
-use std::{borrow::Cow, fmt::Debug};
+use std::borrow::Cow;
 
 use gstmoq::moq_lite::{
     Path,
