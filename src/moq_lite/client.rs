@@ -1,6 +1,6 @@
 //! The side that connects.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 
@@ -8,6 +8,7 @@ use super::{
     AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
     coding::Stream,
     ietf, lite,
+    lite::session::SETUP_TIMEOUT,
     roles::Roles,
     session,
     setup::{ClientSetup, ServerSetup},
@@ -130,9 +131,6 @@ impl Client {
         parameters
     }
 }
-
-/// How long the peer may take to answer.
-pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The version, the stream of SETUP where that agreed on it, and how many requests
 /// the server allows in versions that count them.

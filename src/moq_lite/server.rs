@@ -6,10 +6,11 @@ use tokio::time::timeout;
 
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
-    client::{CloseOnDrop, SETUP_TIMEOUT},
+    client::CloseOnDrop,
     coding::Stream,
     ietf::{self, ParameterBytes},
     lite,
+    lite::session::SETUP_TIMEOUT,
     roles::Roles,
     setup::{ClientSetup, ServerSetup},
     status::Status,

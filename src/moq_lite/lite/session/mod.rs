@@ -17,7 +17,7 @@ mod streams;
 mod subscriber;
 mod subscription;
 
-pub(crate) use run::{Side, Start, client_setup, run};
+pub(crate) use run::{SETUP_TIMEOUT, Side, Start, client_setup, run};
 
 use super::super::order;
 pub(crate) use super::super::roles::Roles;
