@@ -128,9 +128,6 @@ pub(crate) async fn client_setup<S: Session>(transport: &S, version: Version) ->
     Err(Error::ProtocolViolation)
 }
 
-/// How long the peer may leave no room for the stream of SETUP.
-const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The most streams that may come before the one of SETUP.
 const MAX_STRAYS: usize = 16;
 
