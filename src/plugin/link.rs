@@ -22,7 +22,7 @@ use tokio::{
 
 use super::runtime;
 use crate::{
-    moq_lite::{OriginConsumer, OriginProducer},
+    moq_lite::{OriginConsumer, OriginProducer, PathOwned},
     net,
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Media {
     pub(super) publish: Option<OriginConsumer>,
     /// Where peers' broadcasts go.
     pub(super) consume: Option<OriginProducer>,
+    /// The broadcast to ask for where a server announces nothing.
+    pub(super) expected: Option<PathOwned>,
 }
 
 /// Where an element stands.

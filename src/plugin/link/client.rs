@@ -102,10 +102,16 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
     let carried = carries_path(connected.transport.protocol());
     let root = if carried { "" } else { &connected.root };
     let media = Rooted::new(&context.media, root);
-    let client = Client::new()
+    // Nor for the name of the server. Where there is an URL neither is said again.
+    let raw = !options.url.scheme().starts_with("http");
+    let mut client = Client::new()
         .with_publish(media.publish.clone())
         .with_consume(media.consume.clone())
-        .with_path(carried.then(|| connected.root.clone()));
+        .with_path(Some(connected.root).filter(|_| raw && carried))
+        .with_authority(Some(options.url.authority().to_owned()).filter(|_| raw));
+    if let Some(expected) = &context.media.expected {
+        client = client.with_expected(expected);
+    }
     let session = time::timeout(SETUP_TIME, client.connect(connected.transport)).await;
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))

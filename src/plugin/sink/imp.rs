@@ -125,6 +125,7 @@ impl MoqSink {
         let media = Media {
             publish: Some(origin.consumer),
             consume: None,
+            expected: None,
         };
         let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media)?;
         *self.state.lock() = Some(Started {

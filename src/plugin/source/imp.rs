@@ -302,7 +302,9 @@ impl MoqSrc {
         let origin = Origin::produce();
         let media = Media {
             publish: None,
-            consume: Some(origin.producer),
+            // Of nothing else is there to be word.
+            consume: origin.producer.publish_only(std::slice::from_ref(&path)),
+            expected: Some(path.clone()),
         };
         let follower = Follower::new(&run, origin.consumer, path, settings.wait_for_broadcast);
 
