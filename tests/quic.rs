@@ -4,7 +4,9 @@ use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use gstmoq::{
-    moq_lite::{Client, Error, Group, Origin, OriginConsumer, Server, Session, Track},
+    moq_lite::{
+        ALPNS, Client, Error, Group, Origin, OriginConsumer, Server, Session, Track, carries_path,
+    },
     net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, connect},
 };
 use url::Url;
@@ -21,12 +23,12 @@ async fn listener() -> Listener {
         address: "127.0.0.1:0".into(),
         identity: None,
         quic: Quic::default(),
-        protocols: vec!["moql"],
+        protocols: ALPNS.to_vec(),
     };
     Listener::bind(&options).await.unwrap()
 }
 
-fn client_options(listener: &Listener, scheme: &str) -> ConnectOptions {
+fn client_options(listener: &Listener, scheme: &str, protocols: &[&'static str]) -> ConnectOptions {
     let url = format!("{scheme}://127.0.0.1:{}/", listener.local_addr().port());
     ConnectOptions {
         url: Url::parse(&url).unwrap(),
@@ -36,7 +38,7 @@ fn client_options(listener: &Listener, scheme: &str) -> ConnectOptions {
             ..Tls::default()
         },
         quic: Quic::default(),
-        protocols: vec!["moql"],
+        protocols: protocols.to_vec(),
     }
 }
 
@@ -53,8 +55,13 @@ struct Pair {
 }
 
 async fn pair(scheme: &str) -> Pair {
+    pair_over(scheme, &ALPNS).await
+}
+
+/// The client offers only these protocols.
+async fn pair_over(scheme: &str, protocols: &[&'static str]) -> Pair {
     let mut listener = listener().await;
-    let options = client_options(&listener, scheme);
+    let options = client_options(&listener, scheme, protocols);
     let (client_has, server_has) = (Origin::produce(), Origin::produce());
     let (client_gets, server_gets) = (Origin::produce(), Origin::produce());
     let server = async {
@@ -87,10 +94,10 @@ async fn pair(scheme: &str) -> Pair {
     }
 }
 
-async fn frames_arrive(scheme: &str) {
-    let mut pair = pair(scheme).await;
-    assert_eq!(pair.client.version_name(), "moq-lite-02");
-    assert_eq!(pair.server.version_name(), "moq-lite-02");
+async fn frames_arrive(scheme: &str, protocols: &[&'static str], version: &str) {
+    let mut pair = pair_over(scheme, protocols).await;
+    assert_eq!(pair.client.version_name(), version);
+    assert_eq!(pair.server.version_name(), version);
     for (producer, consumer) in [
         (&pair.client_has, &mut pair.server_sees),
         (&pair.server_has, &mut pair.client_sees),
@@ -133,14 +140,73 @@ async fn frames_arrive(scheme: &str) {
     }
 }
 
+/// What a client offers, and the version that comes of it.
+const OFFERS: &[(&[&str], &str)] = &[
+    (&["moq-lite-06"], "moq-lite-06"),
+    (&["moq-lite-05"], "moq-lite-05"),
+    (&["moq-lite-04"], "moq-lite-04"),
+    (&["moq-lite-03"], "moq-lite-03"),
+    (&["moql"], "moq-lite-02"),
+    (&ALPNS, "moq-lite-06"),
+];
+
 #[tokio::test]
-async fn frames_arrive_in_both_directions_over_webtransport() {
-    frames_arrive("https").await;
+async fn frames_arrive_in_both_directions_in_every_version_over_either_binding() {
+    for scheme in ["https", "moqt"] {
+        for (protocols, version) in OFFERS {
+            frames_arrive(scheme, protocols, version).await;
+            println!("{scheme:>5}  {version}  both directions");
+        }
+    }
+    // Without a sub-protocol SETUP decides.
+    frames_arrive("https", &[], "moq-lite-02").await;
 }
 
 #[tokio::test]
-async fn frames_arrive_in_both_directions_over_raw_quic() {
-    frames_arrive("moqt").await;
+async fn a_path_reaches_the_server_where_the_version_carries_it() {
+    for (protocols, version) in OFFERS {
+        let mut listener = listener().await;
+        let options = client_options(&listener, "moqt", protocols);
+        let client = async {
+            let transport = connect(&options).await.unwrap().transport;
+            let carries = carries_path(web_transport_trait::Session::protocol(&transport));
+            let client = Client::new().with_path("/room?jwt=abc".to_owned());
+            (client.connect(transport).await.unwrap(), carries)
+        };
+        let server = async {
+            let transport = listener.accept().await.unwrap().transport;
+            let request = Server::new().request(transport).await.unwrap();
+            let (name, path) = (request.version_name(), request.path().map(str::to_owned));
+            (request.accept(None, None).await.unwrap(), name, path)
+        };
+        let ((_client, carries), (_server, name, path)) =
+            within(async { tokio::join!(client, server) }).await;
+        let expected = carries.then(|| "/room?jwt=abc".to_owned());
+        assert_eq!((name, path), (*version, expected));
+        let newest = matches!(*version, "moq-lite-05" | "moq-lite-06");
+        assert_eq!(carries, newest);
+    }
+}
+
+#[tokio::test]
+async fn a_session_counts_what_it_carries() {
+    let mut pair = pair("https").await;
+    let mut broadcast = pair.server_has.create_broadcast("room/cam").unwrap();
+    let mut producer = broadcast.create_track(Track::new("video"));
+    producer.write_frame("frame").unwrap();
+    let (_, remote) = within(pair.client_sees.announced()).await.unwrap();
+    let mut track = remote.unwrap().subscribe_track(&Track::new("video"));
+    producer.close();
+    while let Some(mut group) = within(track.recv_group()).await.unwrap() {
+        while within(group.read_frame()).await.unwrap().is_some() {}
+    }
+    let received = pair.client.stats().received;
+    let counts = (received.groups, received.frames, received.bytes);
+    assert_eq!(counts, (1, 1, 5));
+    let stats = pair.server.stats();
+    assert_eq!((stats.sent.frames, stats.sent.bytes), (1, 5));
+    assert_eq!(stats.version, "moq-lite-06");
+    assert!(stats.rtt.is_some() && stats.bytes_sent.is_some_and(|bytes| bytes > 0));
 }
 
 #[tokio::test]

@@ -1,64 +1,264 @@
 //! Samples of every message of every version: their bytes, and what is refused.
 
-use std::{borrow::Cow, fmt::Debug};
+use std::{borrow::Cow, fmt::Debug, time::Duration};
 
 use gstmoq::moq_lite::{
     Path,
     coding::{self, Bytes, BytesMut, Decode, DecodeError, Encode, Versions},
     lite::{
-        Announce, AnnounceInit, AnnouncePlease, ClientSetup, ControlType, DataType, Group,
-        Parameters, ServerSetup, SessionInfo, Subscribe, SubscribeOk, Version,
+        Announce, AnnounceInit, AnnounceOk, AnnouncePlease, ClientSetup, ControlType, Cost,
+        DataType, Datagram, Fetch, FrameHeader, Goaway, Group, Hops, Parameters, Probe, ProbeLevel,
+        Role, Route, ServerSetup, SessionInfo, Setup, Subscribe, SubscribeDrop, SubscribeEnd,
+        SubscribeOk, SubscribeReply, SubscribeStart, SubscribeUpdate, TrackInfo, TrackRequest,
+        Version,
     },
 };
 
-const ALL: &[Version] = &[Version::Draft01, Version::Draft02];
+const ALL: &[Version] = &Version::ALL;
 const LITE_01: &[Version] = &[Version::Draft01];
 const LITE_02: &[Version] = &[Version::Draft02];
+const LITE_03: &[Version] = &[Version::Draft03];
+const LITE_04: &[Version] = &[Version::Draft04];
+const LITE_05: &[Version] = &[Version::Draft05];
+const LITE_06: &[Version] = &[Version::Draft06];
+/// Those with SETUP on the first bidirectional stream.
+const OLD: &[Version] = &[Version::Draft01, Version::Draft02];
+const TO_05: &[Version] = &[
+    Version::Draft01,
+    Version::Draft02,
+    Version::Draft03,
+    Version::Draft04,
+    Version::Draft05,
+];
+const FROM_03: &[Version] = &[
+    Version::Draft03,
+    Version::Draft04,
+    Version::Draft05,
+    Version::Draft06,
+];
+const FROM_04: &[Version] = &[Version::Draft04, Version::Draft05, Version::Draft06];
+const LITE_03_04: &[Version] = &[Version::Draft03, Version::Draft04];
+const LITE_03_05: &[Version] = &[Version::Draft03, Version::Draft04, Version::Draft05];
+const LITE_04_05: &[Version] = &[Version::Draft04, Version::Draft05];
+const FROM_05: &[Version] = &[Version::Draft05, Version::Draft06];
 
 /// Calls `check` with every sample: its versions, the value, its bytes.
 fn samples(check: &mut impl Check) {
-    let path = |path| Path::new(path);
-    check.sample(ALL, &AnnouncePlease { prefix: path("") }, "01 00");
-    check.sample(
-        ALL,
-        &AnnouncePlease {
-            prefix: path("a/é"),
-        },
-        "05 04 61 2f c3 a9",
-    );
-    check.sample(ALL, &AnnounceInit { suffixes: vec![] }, "01 00");
+    announcements(check);
+    routes(check);
+    subscriptions(check);
+    replies(check);
+    requests(check);
+    setups(check);
+}
+
+fn path(path: &str) -> Path<'_> {
+    Path::new(path)
+}
+
+fn hops(ids: &[u64]) -> Hops {
+    Hops::try_from(ids.to_vec()).unwrap()
+}
+
+fn announcements(check: &mut impl Check) {
+    let please = |prefix, exclude_hop| AnnouncePlease {
+        prefix: path(prefix),
+        exclude_hop,
+    };
+    for versions in [OLD, LITE_03, LITE_06] {
+        check.sample(versions, &please("", 0), "01 00");
+        check.sample(versions, &please("a/é", 0), "05 04 61 2f c3 a9");
+    }
+    check.sample(LITE_04_05, &please("", 0), "02 00 00");
+    check.sample(LITE_04_05, &please("a", 300), "04 01 61 41 2c");
+    check.sample(OLD, &AnnounceInit { suffixes: vec![] }, "01 00");
     let suffixes = vec![path("cam"), path("")];
-    check.sample(ALL, &AnnounceInit { suffixes }, "06 02 03 63 61 6d 00");
-    let suffix = path("cam");
-    check.sample(ALL, &Announce::Active { suffix }, "05 01 03 63 61 6d");
-    let suffix = path("");
-    check.sample(ALL, &Announce::Ended { suffix }, "02 00 00");
-    let subscribe = Subscribe {
-        id: 5,
+    check.sample(OLD, &AnnounceInit { suffixes }, "06 02 03 63 61 6d 00");
+    check.sample(FROM_05, &AnnounceOk { hop: 7, active: 1 }, "02 07 01");
+    let active = |ids: &[u64]| Announce::Active {
+        suffix: path("cam"),
+        hops: hops(ids),
+    };
+    check.sample(OLD, &active(&[]), "05 01 03 63 61 6d");
+    check.sample(LITE_03, &active(&[0, 0]), "06 01 03 63 61 6d 02");
+    check.sample(LITE_04, &active(&[7]), "07 01 03 63 61 6d 01 07");
+    check.sample(LITE_05, &active(&[]), "06 01 03 63 61 6d 00");
+    check.sample(
+        LITE_04_05,
+        &active(&[0, 300, 0]),
+        "0a 01 03 63 61 6d 03 00 41 2c 00",
+    );
+    let ended = Announce::Ended { suffix: path("") };
+    check.sample(OLD, &ended, "02 00 00");
+    check.sample(LITE_03_05, &ended, "03 00 00 00");
+    let restart = Announce::Restart {
+        suffix: path("cam"),
+        hops: hops(&[9]),
+    };
+    check.sample(LITE_05, &restart, "07 02 03 63 61 6d 01 09");
+}
+
+fn routes(check: &mut impl Check) {
+    let start = |ids: &[u64], warm, cold| Route::Start {
+        suffix: path("cam"),
+        hops: hops(ids),
+        cost: Cost { warm, cold },
+    };
+    check.typed(LITE_06, &start(&[], 0, 0), "00 07 03 63 61 6d 00 00 00");
+    check.typed(
+        LITE_06,
+        &start(&[5, 6], 1, 300),
+        "00 0a 03 63 61 6d 02 05 06 01 41 2c",
+    );
+    check.typed(LITE_06, &Route::End { id: 0 }, "01 01 00");
+    let update = Route::Update {
+        id: 300,
+        hops: hops(&[5]),
+        cost: Cost { warm: 2, cold: 3 },
+    };
+    check.typed(LITE_06, &update, "02 06 41 2c 01 05 02 03");
+}
+
+fn subscriptions(check: &mut impl Check) {
+    let subscribe = |max_age| Subscribe {
+        id: 0,
         broadcast: path("room/cam"),
         track: Cow::Borrowed("video0"),
         priority: 60,
+        max_age,
+        start: None,
+        end: None,
+        frame_start: 0,
+        frame_end: None,
     };
-    let bytes = "12 05 08 72 6f 6f 6d 2f 63 61 6d 06 76 69 64 65 6f 30 3c";
-    check.sample(ALL, &subscribe, bytes);
-    let subscribe = Subscribe {
+    let names = "00 08 72 6f 6f 6d 2f 63 61 6d 06 76 69 64 65 6f 30 3c";
+    let any = subscribe(Duration::MAX);
+    let some = subscribe(Duration::from_millis(500));
+    check.sample(OLD, &any, &format!("12 {names}"));
+    check.sample(LITE_03_05, &some, &format!("17 {names} 00 41 f4 00 00"));
+    check.sample(LITE_06, &some, &format!("18 {names} 41 f4 00 00 00 00"));
+    let range = Subscribe {
+        start: Some(4),
+        end: Some(9),
+        ..some
+    };
+    check.sample(LITE_03_05, &range, &format!("17 {names} 00 41 f4 05 0a"));
+    let frames = Subscribe {
+        frame_start: 2,
+        frame_end: Some(3),
+        ..range
+    };
+    check.sample(LITE_06, &frames, &format!("18 {names} 41 f4 04 0a 02 04"));
+    let most = Subscribe {
         id: 0x3fff_ffff_ffff_ffff,
         broadcast: path(""),
         track: Cow::Borrowed(""),
         priority: 255,
+        ..subscribe(Duration::MAX)
     };
-    check.sample(ALL, &subscribe, "0b ff ff ff ff ff ff ff ff 00 00 ff");
-    check.sample(LITE_01, &SubscribeOk { priority: 60 }, "01 3c");
-    check.sample(LITE_02, &SubscribeOk { priority: 0 }, "00");
-    let group = Group {
+    check.sample(OLD, &most, "0b ff ff ff ff ff ff ff ff 00 00 ff");
+    let update = SubscribeUpdate {
+        priority: 60,
+        max_age: Duration::MAX,
+        start: Some(4),
+        end: None,
+        frame_start: 0,
+        frame_end: None,
+    };
+    let forever = "ff ff ff ff ff ff ff ff";
+    check.sample(LITE_03_05, &update, &format!("0c 3c 00 {forever} 05 00"));
+    check.sample(LITE_06, &update, &format!("0d 3c {forever} 04 00 00 00"));
+    let group = |frame_start| Group {
         subscribe: 5,
         sequence: 300,
+        frame_start,
     };
-    check.sample(ALL, &group, "03 05 41 2c");
-    check.sample(ALL, &SessionInfo { bitrate: None }, "01 00");
+    check.sample(TO_05, &group(0), "03 05 41 2c");
+    check.sample(LITE_06, &group(1), "04 05 41 2c 01");
+}
+
+fn replies(check: &mut impl Check) {
+    let ok = |priority, max_age| SubscribeOk {
+        priority,
+        max_age,
+        start: None,
+        end: None,
+    };
+    check.sample(LITE_01, &ok(60, Duration::MAX), "01 3c");
+    check.sample(LITE_02, &ok(0, Duration::MAX), "00");
+    check.sample(LITE_01, &SubscribeReply::Ok(ok(60, Duration::MAX)), "01 3c");
+    check.sample(LITE_02, &SubscribeReply::Ok(ok(0, Duration::MAX)), "00");
+    let zero = ok(60, Duration::ZERO);
+    check.sample(LITE_03_04, &zero, "05 3c 00 00 00 00");
+    check.typed(
+        LITE_03_04,
+        &SubscribeReply::Ok(zero),
+        "00 05 3c 00 00 00 00",
+    );
+    let drop = SubscribeDrop {
+        start: 2,
+        end: 300,
+        code: 0x34,
+    };
+    check.sample(FROM_03, &drop, "04 02 41 2c 34");
+    let drop = SubscribeReply::Drop(drop);
+    check.typed(LITE_03_04, &drop, "01 04 02 41 2c 34");
+    check.typed(FROM_05, &drop, "02 04 02 41 2c 34");
+    let start = SubscribeStart { group: 5 };
+    check.sample(FROM_05, &start, "01 05");
+    check.typed(FROM_05, &SubscribeReply::Start(start), "00 01 05");
+    let end = SubscribeEnd { group: 9 };
+    check.sample(FROM_05, &end, "01 09");
+    check.typed(FROM_05, &SubscribeReply::End(end), "01 01 09");
+}
+
+fn requests(check: &mut impl Check) {
+    let request = TrackRequest {
+        broadcast: path("room/cam"),
+        track: Cow::Borrowed("video0"),
+    };
+    let names = "08 72 6f 6f 6d 2f 63 61 6d 06 76 69 64 65 6f 30";
+    check.sample(FROM_05, &request, &format!("10 {names}"));
+    let info = TrackInfo {
+        priority: 60,
+        max_age: Duration::from_secs(30),
+        timescale: 1_000_000,
+    };
+    check.sample(LITE_05, &info, "0a 3c 00 80 00 75 30 80 0f 42 40");
+    check.sample(LITE_06, &info, "09 3c 80 00 75 30 80 0f 42 40");
+    let fetch = |frame_start, frame_end| Fetch {
+        broadcast: path("room/cam"),
+        track: Cow::Borrowed("video0"),
+        priority: 60,
+        group: 300,
+        frame_start,
+        frame_end,
+    };
+    check.sample(LITE_05, &fetch(0, None), &format!("13 {names} 3c 41 2c"));
+    check.sample(
+        LITE_06,
+        &fetch(1, Some(2)),
+        &format!("15 {names} 3c 41 2c 01 03"),
+    );
+    let probe = |bitrate, millis: Option<u64>| Probe {
+        bitrate,
+        rtt: millis.map(Duration::from_millis),
+    };
+    check.sample(LITE_03, &probe(Some(4_000_000), None), "04 80 3d 09 00");
+    check.sample(FROM_04, &probe(Some(300), Some(20)), "03 41 2c 14");
+    check.sample(FROM_04, &probe(None, None), "02 00 00");
+    let uri = Cow::Borrowed("https://b/");
+    let bytes = "0b 0a 68 74 74 70 73 3a 2f 2f 62 2f";
+    check.sample(FROM_04, &Goaway { uri }, bytes);
+    let uri = Cow::Borrowed("");
+    check.sample(FROM_04, &Goaway { uri }, "01 00");
+}
+
+fn setups(check: &mut impl Check) {
+    check.sample(OLD, &SessionInfo { bitrate: None }, "01 00");
     let bitrate = Some(4_000_000);
-    check.sample(ALL, &SessionInfo { bitrate }, "04 80 3d 09 00");
-    let versions = ALL.iter().map(|version| version.coding());
+    check.sample(OLD, &SessionInfo { bitrate }, "04 80 3d 09 00");
+    let versions = OLD.iter().map(|version| version.coding());
     let client = ClientSetup {
         versions: versions.collect::<Vec<_>>().into(),
         parameters: parameters("01 07 02 61 62"),
@@ -70,29 +270,58 @@ fn samples(check: &mut impl Check) {
         parameters: Parameters::default(),
     };
     check.sample(ALL, &server, "09 c0 00 00 00 ff 0d ad 02 00");
+    check.sample(FROM_05, &Setup::default(), "01 00");
+    let setup = Setup {
+        path: Some("/anon?jwt=abc".to_owned()),
+        role: Some(Role::Publisher),
+        ..Setup::default()
+    };
+    let bytes = "13 02 02 0d 2f 61 6e 6f 6e 3f 6a 77 74 3d 61 62 63 03 01 01";
+    check.sample(FROM_05, &setup, bytes);
+    let setup = Setup {
+        probe: ProbeLevel::Increase,
+        role: Some(Role::Subscriber),
+        cost: Some(300),
+        hop: Some(9),
+        path: None,
+    };
+    let bytes = "0e 04 01 01 02 03 01 02 04 02 41 2c 05 01 09";
+    check.sample(FROM_05, &setup, bytes);
 }
 
 /// What a test does with each value in each version.
 trait Check {
-    fn one<T>(&mut self, version: Version, value: &T, bytes: Vec<u8>)
+    /// The length of the body is the byte at `at`.
+    fn one<T>(&mut self, version: Version, value: &T, bytes: Vec<u8>, at: usize)
     where
         T: Encode<Version> + Decode<Version> + PartialEq + Debug;
 
+    /// A message that begins with its length.
     fn sample<T>(&mut self, versions: &[Version], value: &T, bytes: &str)
     where
         T: Encode<Version> + Decode<Version> + PartialEq + Debug,
     {
         for &version in versions {
-            self.one(version, value, hex(bytes));
+            self.one(version, value, hex(bytes), 0);
+        }
+    }
+
+    /// A message that begins with its type.
+    fn typed<T>(&mut self, versions: &[Version], value: &T, bytes: &str)
+    where
+        T: Encode<Version> + Decode<Version> + PartialEq + Debug,
+    {
+        for &version in versions {
+            self.one(version, value, hex(bytes), 1);
         }
     }
 }
 
 macro_rules! each_sample {
-    (|$version:ident, $value:ident: &$kind:ident, $bytes:ident| $body:block) => {{
+    (|$version:ident, $value:ident: &$kind:ident, $bytes:ident, $at:ident| $body:block) => {{
         struct This;
         impl Check for This {
-            fn one<$kind>(&mut self, $version: Version, $value: &$kind, $bytes: Vec<u8>)
+            fn one<$kind>(&mut self, $version: Version, $value: &$kind, $bytes: Vec<u8>, $at: usize)
             where
                 $kind: Encode<Version> + Decode<Version> + PartialEq + Debug,
             $body
@@ -103,7 +332,7 @@ macro_rules! each_sample {
 
 #[test]
 fn every_message_has_the_bytes_of_the_specification() {
-    each_sample!(|version, value: &T, bytes| {
+    each_sample!(|version, value: &T, bytes, _at| {
         let encoded = value.encode_bytes(version).unwrap();
         assert_eq!(encoded, bytes, "{version:?} {value:?}");
     });
@@ -111,7 +340,7 @@ fn every_message_has_the_bytes_of_the_specification() {
 
 #[test]
 fn every_message_is_read_back_and_nothing_behind_it() {
-    each_sample!(|version, value: &T, bytes| {
+    each_sample!(|version, value: &T, bytes, _at| {
         let mut stream = [&bytes[..], b"next"].concat();
         let mut rest = &stream[..];
         assert_eq!(&T::decode(&mut rest, version).unwrap(), value);
@@ -128,7 +357,7 @@ fn every_message_is_read_back_and_nothing_behind_it() {
 
 #[test]
 fn a_message_of_which_the_end_is_missing_waits_for_it() {
-    each_sample!(|version, value: &T, bytes| {
+    each_sample!(|version, value: &T, bytes, _at| {
         for size in 0..bytes.len() {
             let result = T::decode(&mut &bytes[..size], version);
             let short = matches!(result, Err(DecodeError::Short));
@@ -139,10 +368,10 @@ fn a_message_of_which_the_end_is_missing_waits_for_it() {
 
 #[test]
 fn a_body_that_ends_too_early_is_refused_and_never_waited_for() {
-    each_sample!(|version, value: &T, bytes| {
-        let body = &bytes[1..];
+    each_sample!(|version, value: &T, bytes, at| {
+        let (kind, body) = (&bytes[..at], &bytes[at + 1..]);
         for size in 0..body.len() {
-            let mut message = vec![size as u8];
+            let mut message = [kind, &[size as u8]].concat();
             message.extend_from_slice(&body[..size]);
             message.extend_from_slice(b"bytes of whatever comes after it");
             let result = T::decode(&mut &message[..], version);
@@ -157,10 +386,10 @@ fn a_body_that_ends_too_early_is_refused_and_never_waited_for() {
 
 #[test]
 fn a_body_with_bytes_left_over_is_refused() {
-    each_sample!(|version, value: &T, bytes| {
+    each_sample!(|version, value: &T, bytes, at| {
         for surplus in 1..4 {
             let mut message = bytes.clone();
-            message[0] += surplus;
+            message[at] += surplus;
             message.resize(bytes.len() + usize::from(surplus), 0);
             let result = T::decode(&mut &message[..], version);
             let long = matches!(result, Err(DecodeError::Long));
@@ -171,9 +400,9 @@ fn a_body_with_bytes_left_over_is_refused() {
 
 #[test]
 fn a_length_beyond_all_reason_is_refused_at_once() {
-    each_sample!(|version, value: &T, bytes| {
+    each_sample!(|version, value: &T, bytes, at| {
         for length in ["80 10 00 01", "bf ff ff ff", "ff ff ff ff ff ff ff ff"] {
-            let message = [hex(length), bytes.clone()].concat();
+            let message = [&bytes[..at], &hex(length), &bytes[at..]].concat();
             let result = T::decode(&mut &message[..], version);
             let refused = matches!(result, Err(DecodeError::BoundsExceeded));
             assert!(refused, "{version:?} {value:?}: {result:?}");
@@ -183,7 +412,7 @@ fn a_length_beyond_all_reason_is_refused_at_once() {
 
 #[test]
 fn no_input_makes_a_decoder_panic() {
-    each_sample!(|version, _value: &T, bytes| {
+    each_sample!(|version, _value: &T, bytes, _at| {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         for _ in 0..2_000 {
             // One mutation of a good message, or noise of any length.
@@ -195,6 +424,8 @@ fn no_input_makes_a_decoder_panic() {
             let mut noise: Vec<_> = (0..size).map(|_| random.next() as u8).collect();
             let _ = T::decode(&mut &noise[..], version);
             noise.insert(0, size as u8);
+            let _ = T::decode(&mut &noise[..], version);
+            noise.insert(0, (size % 3) as u8);
             let _ = T::decode(&mut &noise[..], version);
         }
     });
@@ -218,6 +449,107 @@ fn statuses_and_counts_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn a_frame_header_folds_the_sign_of_its_time() {
+    let header = |delta| FrameHeader { delta, size: 9 };
+    let cases = [
+        (1_000_000, "80 1e 84 80 09"),
+        (33_333, "80 01 04 6a 09"),
+        (-16_667, "80 00 82 35 09"),
+        (0, "00 09"),
+        (-1, "01 09"),
+        ((1 << 61) - 1, "ff ff ff ff ff ff ff fe 09"),
+        (-(1 << 61), "ff ff ff ff ff ff ff ff 09"),
+    ];
+    for (delta, bytes) in cases {
+        for &version in FROM_05 {
+            let bytes = hex(bytes);
+            assert_eq!(header(delta).encode_bytes(version).unwrap(), bytes);
+            let read = FrameHeader::decode(&mut &bytes[..], version).unwrap();
+            assert_eq!(read, header(delta));
+            for size in 0..bytes.len() {
+                let short = FrameHeader::decode(&mut &bytes[..size], version);
+                assert!(matches!(short, Err(DecodeError::Short)));
+            }
+        }
+        assert_eq!(header(0).encode_bytes(Version::Draft04).unwrap(), hex("09"));
+    }
+    for beyond in [1 << 61, -(1 << 61) - 1, i64::MAX, i64::MIN] {
+        assert!(header(beyond).encode_bytes(Version::Draft06).is_err());
+    }
+}
+
+#[test]
+fn a_datagram_is_a_whole_group() {
+    let datagram = Datagram {
+        subscribe: 3,
+        sequence: 300,
+        timestamp: 20,
+        payload: Bytes::from_static(b"sound"),
+    };
+    let bytes = hex("03 41 2c 14 73 6f 75 6e 64");
+    for &version in FROM_05 {
+        assert_eq!(datagram.encode_bytes(version).unwrap(), bytes);
+        let read = Datagram::decode(&mut &bytes[..], version).unwrap();
+        assert_eq!(read, datagram);
+        let short = Datagram::decode(&mut &bytes[..2], version);
+        assert!(matches!(short, Err(DecodeError::Short)));
+    }
+}
+
+#[test]
+fn fields_that_contradict_themselves_are_refused() {
+    let refused = |result: Result<(), DecodeError>| assert!(result.is_err());
+    let version = Version::Draft06;
+    // A last frame without a last group.
+    let update = SubscribeUpdate::decode(&mut &hex("06 3c 00 00 00 00 02")[..], version);
+    refused(update.map(drop));
+    // A range that ends before it starts.
+    let drop_message = SubscribeDrop::decode(&mut &hex("03 05 04 00")[..], version);
+    refused(drop_message.map(drop));
+    // A second without ticks.
+    let info = TrackInfo::decode(&mut &hex("03 3c 00 00")[..], version);
+    refused(info.map(drop));
+    // A hop twice, too many hops.
+    let announce = Announce::decode(&mut &hex("05 01 00 02 07 07")[..], Version::Draft05);
+    assert!(matches!(announce, Err(DecodeError::Duplicate)));
+    let announce = Announce::decode(&mut &hex("03 01 00 21")[..], Version::Draft03);
+    assert!(matches!(announce, Err(DecodeError::TooMany)));
+    // A role that is not known, a number with something behind it.
+    let setup = Setup::decode(&mut &hex("04 01 03 01 03")[..], version);
+    assert!(matches!(setup, Err(DecodeError::InvalidValue)));
+    let setup = Setup::decode(&mut &hex("05 01 01 02 01 00")[..], version);
+    assert!(matches!(setup, Err(DecodeError::Long)));
+    // Too long a URI, too large a SETUP.
+    let uri = Cow::Owned("u".repeat(Goaway::MAX + 1));
+    assert!(Goaway { uri }.encode_bytes(version).is_err());
+    let mut large = hex("80 01 00 01 01 06 80 00 ff f0");
+    large.resize(5 + (1 << 16), 0);
+    assert!(matches!(
+        Setup::decode(&mut &large[..], version),
+        Err(DecodeError::BoundsExceeded)
+    ));
+}
+
+#[test]
+fn what_a_version_does_not_have_cannot_be_written() {
+    let end = SubscribeReply::End(SubscribeEnd { group: 1 });
+    for version in [Version::Draft01, Version::Draft02, Version::Draft04] {
+        assert!(end.encode_bytes(version).is_err());
+    }
+    let result = SubscribeReply::decode(&mut &hex("03 00")[..], Version::Draft06);
+    assert!(matches!(result, Err(DecodeError::InvalidMessage(3))));
+}
+
+#[test]
+fn announcements_and_parameters_of_unknown_kinds_are_skipped() {
+    let mut bytes = &hex("09 02 61 62 07")[..];
+    let route = Route::decode(&mut bytes, Version::Draft06).unwrap();
+    assert_eq!((route, bytes), (Route::Unknown, &[7][..]));
+    let setup = Setup::decode(&mut &hex("05 01 40 63 01 61")[..], Version::Draft05);
+    assert_eq!(setup.unwrap(), Setup::default());
+}
+
+#[test]
 fn paths_are_put_in_their_normal_form_when_they_are_read() {
     let bytes = hex("06 05 2f 61 2f 2f 62");
     let message = AnnouncePlease::decode(&mut &bytes[..], Version::Draft01).unwrap();
@@ -230,6 +562,10 @@ fn stream_types_have_their_numbers_and_no_others_are_known() {
         ControlType::Session,
         ControlType::Announce,
         ControlType::Subscribe,
+        ControlType::Fetch,
+        ControlType::Probe,
+        ControlType::Goaway,
+        ControlType::Track,
     ];
     for (number, kind) in control.into_iter().enumerate() {
         assert_eq!(kind.encode_bytes(()).unwrap(), [number as u8][..]);
@@ -239,12 +575,13 @@ fn stream_types_have_their_numbers_and_no_others_are_known() {
         );
     }
     assert_eq!(DataType::Group.encode_bytes(()).unwrap(), [0][..]);
-    for unknown in 3..64u8 {
+    assert_eq!(DataType::Setup.encode_bytes(()).unwrap(), [1][..]);
+    for unknown in 7..64u8 {
         let result = ControlType::decode(&mut &[unknown][..], ());
         assert!(matches!(result, Err(DecodeError::InvalidMessage(id)) if id == u64::from(unknown)));
     }
-    let result = DataType::decode(&mut &[1][..], ());
-    assert!(matches!(result, Err(DecodeError::InvalidMessage(1))));
+    let result = DataType::decode(&mut &[2][..], ());
+    assert!(matches!(result, Err(DecodeError::InvalidMessage(2))));
 }
 
 #[test]
@@ -284,6 +621,11 @@ fn versions_have_their_numbers() {
         Version::try_from(coding::Version(0xff0d_ad02)),
         Ok(Version::Draft02)
     );
+    for (index, version) in Version::ALL.into_iter().rev().enumerate() {
+        let number = coding::Version(0xff0d_ad01 + index as u64);
+        assert_eq!(version.coding(), number);
+        assert_eq!(Version::try_from(number), Ok(version));
+    }
     assert_eq!(Version::try_from(coding::Version(0xff00_000e)), Err(()));
 }
 
@@ -292,6 +634,7 @@ fn a_number_that_does_not_fit_is_an_error_and_not_a_panic() {
     let group = Group {
         subscribe: 1 << 62,
         sequence: 0,
+        frame_start: 0,
     };
     assert!(group.encode_bytes(Version::Draft02).is_err());
     let mut bytes = BytesMut::new();

@@ -1,6 +1,6 @@
 //! The side that connects.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
@@ -9,6 +9,7 @@ use super::{
     coding::Stream,
     lite, session,
     setup::{ClientSetup, ServerSetup},
+    status::Status,
     version::{Negotiation, Version},
 };
 
@@ -16,6 +17,7 @@ use super::{
 #[derive(Clone, Default)]
 pub struct Client {
     roles: lite::session::Roles,
+    path: Option<String>,
 }
 
 impl Client {
@@ -37,8 +39,18 @@ impl Client {
         self
     }
 
+    /// Asks the server for this path, which may end in a query, such as
+    /// `/room?jwt=abc`. Only for transports that have no URL: raw QUIC, not
+    /// WebTransport. [`carries_path`](super::carries_path) tells whether the version
+    /// has a place for it; where it has none the path is not sent.
+    pub fn with_path(mut self, path: impl Into<Option<String>>) -> Self {
+        self.path = path.into();
+        self
+    }
+
     /// Agrees on a version and starts the session. With `with_consume` it returns
-    /// when the broadcasts that the server has now are in the origin.
+    /// when the broadcasts that the server has now are in the origin; versions 03
+    /// and 04 do not tell, and it returns at once.
     ///
     /// Needs a tokio runtime with time. When cancelled the transport is closed.
     ///
@@ -50,18 +62,27 @@ impl Client {
         &self,
         session: S,
     ) -> Result<Session, Error> {
-        let guard = CloseOnDrop(Some(session));
+        let guard = CloseOnDrop::new(session);
         let transport = guard.transport();
-        let setup = timeout(SETUP_TIMEOUT, setup(transport)).await;
-        let (version, stream) = match setup.unwrap_or(Err(Error::Timeout)) {
+        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport)).await;
+        let (version, stream) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let Version::Lite(lite_version) = version;
-        let stream = stream.with_version(lite_version);
-        let roles = self.roles.clone();
-        let (driver, ready) = lite::session::run(transport.clone(), stream, roles, lite_version);
-        let session = Session::start(guard.keep(), version, driver);
+        let status = Arc::new(Status::client());
+        let (driver, ready) = match version {
+            Version::Lite(version) => lite::session::run(lite::session::Start {
+                transport: transport.clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles: self.roles.clone(),
+                side: lite::session::Side::Client {
+                    path: self.path.clone(),
+                },
+                status: status.clone(),
+            }),
+        };
+        let session = Session::start(guard.keep(), version, status, driver);
         tracing::info!(version = version.name(), "connected");
         // A server that never announces leaves the session usable.
         let _ = timeout(SETUP_TIMEOUT, ready).await;
@@ -72,11 +93,24 @@ impl Client {
 /// How long the peer may take to answer.
 pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The exchange on the first bidirectional stream.
-async fn setup<S: web_transport_trait::Session>(
+/// The version, and the stream of SETUP where that agreed on it.
+async fn negotiate<S: web_transport_trait::Session>(
     transport: &S,
+) -> Result<(Version, Option<Stream<S, ()>>), Error> {
+    match Negotiation::of(transport.protocol())? {
+        Negotiation::Direct(version) => Ok((version, None)),
+        Negotiation::Setup(offered) => {
+            let (version, stream) = exchange(transport, offered).await?;
+            Ok((version, Some(stream)))
+        }
+    }
+}
+
+/// The exchange on the first bidirectional stream.
+async fn exchange<S: web_transport_trait::Session>(
+    transport: &S,
+    offered: Vec<Version>,
 ) -> Result<(Version, Stream<S, ()>), Error> {
-    let Negotiation::Setup(offered) = Negotiation::of(transport.protocol())?;
     let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
@@ -91,24 +125,39 @@ async fn setup<S: web_transport_trait::Session>(
 }
 
 /// Closes a transport that does not become a session.
-pub(super) struct CloseOnDrop<S: web_transport_trait::Session>(pub(super) Option<S>);
+pub(super) struct CloseOnDrop<S: web_transport_trait::Session> {
+    transport: Option<S>,
+    /// The table of the version, once that is known.
+    codes: fn(&Error) -> u32,
+}
 
 impl<S: web_transport_trait::Session> CloseOnDrop<S> {
+    pub(super) fn new(transport: S) -> Self {
+        Self {
+            transport: Some(transport),
+            codes: Error::to_code,
+        }
+    }
+
+    pub(super) fn set_version(&mut self, version: Version) {
+        self.codes = version.session_code();
+    }
+
     pub(super) fn transport(&self) -> &S {
-        self.0
+        self.transport
             .as_ref()
             .expect("only keep and refuse take it, and they take self")
     }
 
     pub(super) fn keep(mut self) -> S {
-        self.0
+        self.transport
             .take()
             .expect("only keep and refuse take it, and they take self")
     }
 
     pub(super) fn refuse(mut self, err: Error) -> Error {
-        if let Some(transport) = self.0.take() {
-            session::close(&transport, &err);
+        if let Some(transport) = self.transport.take() {
+            session::close(&transport, &err, self.codes);
         }
         err
     }
@@ -116,8 +165,8 @@ impl<S: web_transport_trait::Session> CloseOnDrop<S> {
 
 impl<S: web_transport_trait::Session> Drop for CloseOnDrop<S> {
     fn drop(&mut self) {
-        if let Some(transport) = self.0.take() {
-            session::close(&transport, &Error::Cancel);
+        if let Some(transport) = self.transport.take() {
+            session::close(&transport, &Error::Cancel, self.codes);
         }
     }
 }

@@ -10,6 +10,8 @@ mod path;
 mod server;
 mod session;
 mod setup;
+mod stats;
+mod status;
 mod version;
 
 pub use client::*;
@@ -18,13 +20,32 @@ pub use model::*;
 pub use path::*;
 pub use server::*;
 pub use session::*;
+pub use stats::{Direction, SessionStats, TrackStats, Traffic};
+pub use version::carries_path;
 
-/// The versions that SETUP can agree on, the preferred first.
-pub const VERSIONS: [coding::Version; 2] = {
-    let [first, second] = version::Version::SETUP;
-    [first.coding(), second.coding()]
+/// Every version, the preferred first.
+pub const VERSIONS: [coding::Version; 6] = {
+    let [first, second, third, fourth] = version::Version::DIRECT;
+    let [fifth, sixth] = version::Version::SETUP;
+    [
+        first.coding(),
+        second.coding(),
+        third.coding(),
+        fourth.coding(),
+        fifth.coding(),
+        sixth.coding(),
+    ]
 };
 
 /// The protocol names to offer in the TLS handshake or the WebTransport request,
 /// the preferred first.
-pub const ALPNS: [&str; 1] = [lite::ALPN];
+pub const ALPNS: [&str; 5] = {
+    let [first, second, third, fourth] = version::Version::DIRECT;
+    [
+        first.alpn(),
+        second.alpn(),
+        third.alpn(),
+        fourth.alpn(),
+        lite::ALPN,
+    ]
+};

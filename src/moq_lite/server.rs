@@ -1,5 +1,7 @@
 //! The side that is connected to.
 
+use std::sync::Arc;
+
 use tokio::time::timeout;
 
 use super::{
@@ -8,6 +10,7 @@ use super::{
     coding::Stream,
     lite,
     setup::{ClientSetup, ServerSetup},
+    status::Status,
     version::{Negotiation, Version},
 };
 
@@ -36,8 +39,8 @@ impl Server {
         self
     }
 
-    /// Agrees on a version and starts the session. It does not wait for the
-    /// client's broadcasts.
+    /// Agrees on a version and starts the session, whatever path the client asks
+    /// for. It does not wait for the client's broadcasts.
     ///
     /// Needs a tokio runtime with time. When cancelled the transport is closed.
     ///
@@ -49,27 +52,125 @@ impl Server {
         &self,
         session: S,
     ) -> Result<Session, Error> {
-        let guard = CloseOnDrop(Some(session));
-        let transport = guard.transport();
-        let setup = timeout(SETUP_TIMEOUT, setup(transport)).await;
-        let (version, stream) = match setup.unwrap_or(Err(Error::Timeout)) {
-            Ok(agreed) => agreed,
+        let request = self.request(session).await?;
+        let roles = self.roles.clone();
+        request.accept(roles.publish, roles.consume).await
+    }
+
+    /// Finds out what a client asks for, before anything is promised to it.
+    ///
+    /// Needs a tokio runtime with time. When cancelled the transport is closed.
+    ///
+    /// # Errors
+    /// As [`Self::accept`].
+    pub async fn request<S: web_transport_trait::Session>(
+        &self,
+        session: S,
+    ) -> Result<Request<S>, Error> {
+        let mut guard = CloseOnDrop::new(session);
+        let found = timeout(SETUP_TIMEOUT, negotiate(guard.transport())).await;
+        let (version, stream) = match found.unwrap_or(Err(Error::Timeout)) {
+            Ok(found) => found,
             Err(err) => return Err(guard.refuse(err)),
         };
-        let Version::Lite(lite_version) = version;
-        let stream = stream.with_version(lite_version);
-        let roles = self.roles.clone();
-        let (driver, _) = lite::session::run(transport.clone(), stream, roles, lite_version);
-        tracing::info!(version = version.name(), "accepted");
-        Ok(Session::start(guard.keep(), version, driver))
+        guard.set_version(version);
+        let Version::Lite(lite) = version;
+        let setup = match timeout(SETUP_TIMEOUT, client_setup(guard.transport(), lite)).await {
+            Ok(Ok(setup)) => setup,
+            Ok(Err(err)) => return Err(guard.refuse(err)),
+            Err(_) => return Err(guard.refuse(Error::Timeout)),
+        };
+        Ok(Request {
+            guard,
+            version,
+            stream,
+            setup,
+        })
     }
 }
 
-/// The exchange on the first bidirectional stream.
-async fn setup<S: web_transport_trait::Session>(
+/// A client that waits for an answer. Dropping it closes the transport.
+pub struct Request<S: web_transport_trait::Session> {
+    guard: CloseOnDrop<S>,
+    version: Version,
+    stream: Option<Stream<S, ()>>,
+    setup: Option<lite::Setup>,
+}
+
+impl<S: web_transport_trait::Session> Request<S> {
+    /// The version that was agreed on, such as `moq-lite-06`.
+    pub fn version_name(&self) -> &'static str {
+        self.version.name()
+    }
+
+    /// The path and query that the client asks for, where the version carries them
+    /// and the transport has no URL.
+    pub fn path(&self) -> Option<&str> {
+        self.setup.as_ref().and_then(|setup| setup.path.as_deref())
+    }
+
+    /// Starts the session: `publish` is offered to the client, the client's
+    /// broadcasts go to `consume`. A client that says that it only publishes is
+    /// offered nothing, one that only subscribes is asked for nothing.
+    ///
+    /// Needs a tokio runtime with time. When cancelled the transport is closed.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when the client does not take the answer for 10 s, else
+    /// why the transport failed. The transport is closed then.
+    pub async fn accept(
+        self,
+        publish: impl Into<Option<OriginConsumer>>,
+        consume: impl Into<Option<OriginProducer>>,
+    ) -> Result<Session, Error> {
+        let Self {
+            guard,
+            version,
+            mut stream,
+            setup,
+        } = self;
+        let answered = timeout(SETUP_TIMEOUT, answer(stream.as_mut(), version)).await;
+        if let Err(err) = answered.unwrap_or(Err(Error::Timeout)) {
+            return Err(guard.refuse(err));
+        }
+        let mut roles = lite::session::Roles {
+            publish: publish.into(),
+            consume: consume.into(),
+        };
+        match setup.as_ref().and_then(|setup| setup.role) {
+            Some(lite::Role::Publisher) => roles.publish = None,
+            Some(lite::Role::Subscriber) => roles.consume = None,
+            None => {}
+        }
+        let status = Arc::new(Status::server());
+        let (driver, _) = match version {
+            Version::Lite(version) => lite::session::run(lite::session::Start {
+                transport: guard.transport().clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles,
+                side: lite::session::Side::Server,
+                status: status.clone(),
+            }),
+        };
+        tracing::info!(version = version.name(), "accepted");
+        Ok(Session::start(guard.keep(), version, status, driver))
+    }
+
+    /// Closes the transport with the code and text of `err`.
+    pub fn reject(self, err: Error) {
+        self.guard.refuse(err);
+    }
+}
+
+/// The version, and the stream of SETUP where that is to be answered.
+async fn negotiate<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(Version, Stream<S, ()>), Error> {
-    let Negotiation::Setup(known) = Negotiation::of(transport.protocol())?;
+) -> Result<(Version, Option<Stream<S, ()>>), Error> {
+    let known = match Negotiation::of(transport.protocol())? {
+        Negotiation::Direct(version) => return Ok((version, None)),
+        Negotiation::Setup(known) => known,
+    };
     let mut stream = Stream::accept(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
     let offer: ClientSetup = stream.reader.decode().await?;
@@ -80,9 +181,29 @@ async fn setup<S: web_transport_trait::Session>(
     let Some(&chosen) = chosen else {
         return Err(Error::Version(offer.versions, Version::numbers(&known)));
     };
-    let answer = ServerSetup {
-        version: chosen.coding(),
-    };
-    stream.writer.encode(&answer).await?;
-    Ok((chosen, stream))
+    Ok((chosen, Some(stream)))
+}
+
+/// What the client says about itself, in the versions in which it does.
+async fn client_setup<S: web_transport_trait::Session>(
+    transport: &S,
+    version: lite::Version,
+) -> Result<Option<lite::Setup>, Error> {
+    if version.has_setup_stream() {
+        lite::session::client_setup(transport, version)
+            .await
+            .map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Ends the exchange on the first bidirectional stream, where there is one.
+async fn answer<S: web_transport_trait::Session>(
+    stream: Option<&mut Stream<S, ()>>,
+    version: Version,
+) -> Result<(), Error> {
+    let Some(stream) = stream else { return Ok(()) };
+    let version = version.coding();
+    stream.writer.encode(&ServerSetup { version }).await
 }

@@ -1,11 +1,11 @@
 //! A running session.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use tokio::{sync::watch, task::AbortHandle};
 use web_transport_trait::Stats as _;
 
-use super::{Error, version::Version};
+use super::{Error, SessionStats, status::Status, version::Version};
 
 /// A session that both sides agreed on. Its work is done by one task, which
 /// owns every other task of the session.
@@ -14,6 +14,7 @@ use super::{Error, version::Version};
 pub struct Session {
     version: Version,
     transport: Box<dyn Transport>,
+    status: Arc<Status>,
     driver: AbortHandle,
     ended: watch::Receiver<Option<Error>>,
 }
@@ -23,6 +24,7 @@ impl Session {
     pub(super) fn start<S: web_transport_trait::Session>(
         transport: S,
         version: Version,
+        status: Arc<Status>,
         driver: impl Future<Output = Error> + Send + 'static,
     ) -> Self {
         let (end, ended) = watch::channel(None);
@@ -30,12 +32,13 @@ impl Session {
         let task = tokio::spawn(async move {
             let err = driver.await;
             tracing::debug!(%err, "session ended");
-            close(&closing, &err);
+            close(&closing, &err, version.session_code());
             end.send_replace(Some(err));
         });
         Self {
             version,
             transport: Box::new(transport),
+            status,
             driver: task.abort_handle(),
             ended,
         }
@@ -51,9 +54,47 @@ impl Session {
         self.transport.rtt()
     }
 
+    /// What the session has carried so far, and what the transport knows.
+    pub fn stats(&self) -> SessionStats {
+        let mut stats = SessionStats {
+            version: self.version.name(),
+            ..self.transport.stats()
+        };
+        self.status.meters.read(&mut stats);
+        stats
+    }
+
+    /// Waits until the peer asks this side to leave, with GOAWAY, and gives the URI to
+    /// connect to instead; empty for the same one. `None` when the session ended.
+    /// The session goes on until it is dropped. Cancel safe.
+    pub async fn goaway(&self) -> Option<String> {
+        tokio::select! {
+            biased;
+            uri = self.status.gone_away() => Some(uri),
+            _ = self.closed() => None,
+        }
+    }
+
+    /// Asks the peer to leave and to connect to `uri`, or again to the same one when
+    /// it is empty. Only servers may name another. Only the first call counts.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when the version has no GOAWAY or this is a client
+    /// that names a URI, [`Error::TooLarge`] beyond 8192 bytes.
+    pub fn send_goaway(&self, uri: &str) -> Result<(), Error> {
+        if !self.version.has_goaway() || !(self.status.is_server() || uri.is_empty()) {
+            return Err(Error::Unsupported);
+        }
+        if uri.len() > Status::MAX_URI {
+            return Err(Error::TooLarge);
+        }
+        self.status.leave(uri.to_owned());
+        Ok(())
+    }
+
     /// Closes the transport with the code and text of `err`.
     pub fn close(self, err: Error) {
-        self.transport.close(&err);
+        self.transport.close(&err, self.version.session_code());
     }
 
     /// Waits until the session has ended, for whatever reason. Cancel safe.
@@ -72,33 +113,54 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.transport.close(&Error::Cancel);
+        let code = self.version.session_code();
+        self.transport.close(&Error::Cancel, code);
         self.driver.abort();
     }
 }
 
 /// What a session needs of any transport once it runs.
 trait Transport: Send + Sync {
-    fn close(&self, err: &Error);
+    fn close(&self, err: &Error, code: fn(&Error) -> u32);
     fn rtt(&self) -> Option<std::time::Duration>;
+    fn stats(&self) -> SessionStats;
 }
 
 impl<S: web_transport_trait::Session> Transport for S {
-    fn close(&self, err: &Error) {
-        close(self, err);
+    fn close(&self, err: &Error, code: fn(&Error) -> u32) {
+        close(self, err, code);
     }
 
     fn rtt(&self) -> Option<std::time::Duration> {
-        self.stats().rtt()
+        web_transport_trait::Session::stats(self).rtt()
+    }
+
+    fn stats(&self) -> SessionStats {
+        let stats = web_transport_trait::Session::stats(self);
+        SessionStats {
+            rtt: stats.rtt(),
+            send_rate: stats.estimated_send_rate(),
+            bytes_sent: stats.bytes_sent(),
+            bytes_received: stats.bytes_received(),
+            bytes_lost: stats.bytes_lost(),
+            packets_sent: stats.packets_sent(),
+            packets_received: stats.packets_received(),
+            packets_lost: stats.packets_lost(),
+            ..SessionStats::default()
+        }
     }
 }
 
 /// Closes a transport: in order for [`Error::Cancel`], without telling the peer
-/// its own error.
-pub(super) fn close<S: web_transport_trait::Session>(transport: &S, err: &Error) {
+/// its own error. `code` is the table of the version.
+pub(super) fn close<S: web_transport_trait::Session>(
+    transport: &S,
+    err: &Error,
+    code: fn(&Error) -> u32,
+) {
     match err {
         Error::Cancel => transport.close(0, ""),
         Error::Transport(_) => transport.close(1, ""),
-        err => transport.close(err.to_code(), &err.to_string()),
+        err => transport.close(code(err), &err.to_string()),
     }
 }

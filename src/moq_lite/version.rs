@@ -1,7 +1,7 @@
 //! Every version that is spoken here, and how two peers come to agree on one.
 //!
-//! The protocol name of the TLS handshake or of the WebTransport request decides,
-//! or else the SETUP exchange that the name calls for. A transport without a
+//! The protocol name of the TLS handshake or of the WebTransport request decides:
+//! it is the version, or it calls for the SETUP exchange. A transport without a
 //! name does that exchange too.
 
 use super::{
@@ -19,11 +19,21 @@ pub(crate) enum Version {
 /// What the protocol name of a transport calls for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Negotiation {
+    /// Nothing: the name is the version.
+    Direct(Version),
     /// The SETUP exchange, offering these in this order.
     Setup(Vec<Version>),
 }
 
 impl Version {
+    /// Those that a protocol name stands for, the preferred first.
+    pub(crate) const DIRECT: [Self; 4] = [
+        Self::Lite(lite::Version::Draft06),
+        Self::Lite(lite::Version::Draft05),
+        Self::Lite(lite::Version::Draft04),
+        Self::Lite(lite::Version::Draft03),
+    ];
+
     /// Those that SETUP can agree on, the preferred first.
     pub(crate) const SETUP: [Self; 2] = [
         Self::Lite(lite::Version::Draft02),
@@ -44,6 +54,34 @@ impl Version {
         }
     }
 
+    /// The protocol name that leads to this version.
+    pub(crate) const fn alpn(self) -> &'static str {
+        match self {
+            Self::Lite(version) => version.alpn(),
+        }
+    }
+
+    /// Whether a client can say which path it wants where the transport has no URL.
+    pub(crate) fn carries_path(self) -> bool {
+        match self {
+            Self::Lite(version) => version.has_setup_stream(),
+        }
+    }
+
+    /// Whether either side can ask the other to leave.
+    pub(crate) fn has_goaway(self) -> bool {
+        match self {
+            Self::Lite(version) => version.has_goaway(),
+        }
+    }
+
+    /// The code with which a session is closed.
+    pub(crate) fn session_code(self) -> fn(&Error) -> u32 {
+        match self {
+            Self::Lite(version) => version.session_code(),
+        }
+    }
+
     /// The numbers of some versions, for SETUP.
     pub(crate) fn numbers(versions: &[Self]) -> Versions {
         let numbers: Vec<_> = versions.iter().map(|version| version.coding()).collect();
@@ -57,12 +95,20 @@ impl Negotiation {
     /// # Errors
     /// [`Error::Version`] when the name stands for nothing that is spoken here.
     pub(crate) fn of(protocol: Option<&str>) -> Result<Self, Error> {
-        match protocol {
-            None | Some(lite::ALPN) => Ok(Self::Setup(Version::SETUP.to_vec())),
-            Some(_) => Err(Error::Version(
-                Versions::default(),
-                Version::numbers(&Version::SETUP),
-            )),
-        }
+        let Some(name) = protocol.filter(|&name| name != lite::ALPN) else {
+            return Ok(Self::Setup(Version::SETUP.to_vec()));
+        };
+        let mut direct = Version::DIRECT.into_iter();
+        let version = direct.find(|version| version.alpn() == name);
+        version.map(Self::Direct).ok_or_else(|| {
+            let ours = [&Version::DIRECT[..], &Version::SETUP].concat();
+            Error::Version(Versions::default(), Version::numbers(&ours))
+        })
     }
+}
+
+/// Whether [`super::Client::with_path`] reaches the server on a transport with
+/// this protocol name. Needed where the transport has no URL: raw QUIC.
+pub fn carries_path(protocol: Option<&str>) -> bool {
+    matches!(Negotiation::of(protocol), Ok(Negotiation::Direct(version)) if version.carries_path())
 }

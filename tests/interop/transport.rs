@@ -3,7 +3,10 @@
 use std::{future::Future, time::Duration};
 
 use gstmoq::{
-    moq_lite::{Client, Origin, OriginConsumer, OriginProducer, Session, Track, TrackProducer},
+    moq_lite::{
+        ALPNS, Client, Origin, OriginConsumer, OriginProducer, Session, Track, TrackConsumer,
+        TrackProducer, carries_path,
+    },
     net::{ConnectOptions, Quic, Tls, connect},
 };
 use url::Url;
@@ -25,6 +28,11 @@ struct Peer {
 }
 
 async fn peer(url: &str) -> Peer {
+    peer_over(url, &ALPNS).await
+}
+
+/// Offers only these protocols.
+async fn peer_over(url: &str, protocols: &[&'static str]) -> Peer {
     let options = ConnectOptions {
         url: Url::parse(url).unwrap(),
         token: None,
@@ -33,13 +41,15 @@ async fn peer(url: &str) -> Peer {
             ..Tls::default()
         },
         quic: Quic::default(),
-        protocols: vec!["moql"],
+        protocols: protocols.to_vec(),
     };
     let (has, sees) = (Origin::produce(), Origin::produce());
     let connected = within(connect(&options)).await.unwrap();
+    let protocol = web_transport_trait::Session::protocol(&connected.transport);
     let client = Client::new()
         .with_publish(has.consumer)
-        .with_consume(sees.producer);
+        .with_consume(sees.producer)
+        .with_path(carries_path(protocol).then(|| connected.root.clone()));
     Peer {
         session: within(client.connect(connected.transport)).await.unwrap(),
         sees: sees.consumer,
@@ -55,16 +65,21 @@ async fn reads_frames(viewer: &mut Peer, path: &str, track: &mut TrackProducer) 
         }
     };
     let mut reader = remote.subscribe_track(&Track::new("video"));
-    let mut group = within(reader.recv_group()).await.unwrap().unwrap();
-    assert_eq!(
-        within(group.read_frame()).await.unwrap().unwrap(),
-        "keyframe"
-    );
+    reads(&mut reader, "keyframe").await;
     let mut next = track.append_group().unwrap();
     next.write_frame("next").unwrap();
     next.close();
-    let mut group = within(reader.recv_group()).await.unwrap().unwrap();
-    assert_eq!(within(group.read_frame()).await.unwrap().unwrap(), "next");
+    reads(&mut reader, "next").await;
+}
+
+/// Reads groups until one has this frame; the relay may still have older ones.
+async fn reads(reader: &mut TrackConsumer, frame: &str) {
+    loop {
+        let mut group = within(reader.recv_group()).await.unwrap().unwrap();
+        if within(group.read_frame()).await.unwrap().unwrap() == frame {
+            return;
+        }
+    }
 }
 
 #[tokio::test]
@@ -80,8 +95,8 @@ async fn the_relay_carries_frames_in_both_orders_of_starting() {
     track.write_frame("keyframe").unwrap();
     let mut late = peer(&relay.url()).await;
     reads_frames(&mut late, "cam", &mut track).await;
-    relay.wait_for_log("moq-lite-02");
-    assert_eq!(publisher.session.version_name(), "moq-lite-02");
+    relay.wait_for_log("moq-lite-06");
+    assert_eq!(publisher.session.version_name(), "moq-lite-06");
 }
 
 #[tokio::test]
@@ -104,10 +119,62 @@ async fn the_relay_carries_the_end_of_a_track() {
     within(unused).await;
 }
 
+/// What a client offers, and the version that comes of it.
+const OFFERS: &[(&str, &str)] = &[
+    ("moq-lite-06", "moq-lite-06"),
+    ("moq-lite-05", "moq-lite-05"),
+    ("moq-lite-04", "moq-lite-04"),
+    ("moq-lite-03", "moq-lite-03"),
+    ("moql", "moq-lite-02"),
+];
+
+#[tokio::test]
+async fn the_relay_carries_frames_in_every_version_over_either_binding() {
+    let mut relay = Relay::start();
+    for (protocol, version) in OFFERS {
+        for scheme in ["http", "moqt"] {
+            let url = format!("{scheme}://127.0.0.1:{}/anon", relay.port);
+            // Where the path has no place the relay's root is empty.
+            let rooted = scheme == "http" || carries_path(Some(protocol));
+            let prefix = if rooted { "" } else { "anon/" };
+            let name = format!("{scheme}-{version}");
+            let path = format!("{prefix}{name}");
+            let publisher = peer_over(&url, &[protocol]).await;
+            let mut broadcast = publisher.has.create_broadcast(path.as_str()).unwrap();
+            let mut track = broadcast.create_track(Track::new("video"));
+            track.write_frame("keyframe").unwrap();
+            let mut same = peer_over(&url, &[protocol]).await;
+            assert_eq!(same.session.version_name(), *version);
+            reads_frames(&mut same, &path, &mut track).await;
+            // The relay serves the newest version from this one, and its end.
+            track.write_frame("keyframe").unwrap();
+            let mut other = peer(&relay.url()).await;
+            reads_frames(&mut other, &name, &mut track).await;
+            ends(same, &path, track).await;
+            relay.wait_for_log(version);
+            println!("{scheme:>4}  {version}  publish and consume");
+        }
+    }
+}
+
+/// A track that is read when it ends is read to its end.
+async fn ends(viewer: Peer, path: &str, mut track: TrackProducer) {
+    let remote = viewer.sees.consume_broadcast(path).unwrap();
+    let mut reader = remote.subscribe_track(&Track::new("video"));
+    within(reader.recv_group()).await.unwrap().unwrap();
+    track.write_frame("last").unwrap();
+    track.close();
+    while let Some(mut group) = within(reader.recv_group()).await.unwrap() {
+        let last = within(group.read_frame()).await.unwrap();
+        assert!(last.is_some());
+    }
+}
+
 #[tokio::test]
 async fn raw_quic_reaches_the_relay_with_whole_paths() {
     let relay = Relay::start();
-    let publisher = peer(&format!("moqt://127.0.0.1:{}", relay.port)).await;
+    let url = format!("moqt://127.0.0.1:{}", relay.port);
+    let publisher = peer_over(&url, &["moql"]).await;
     let mut viewer = peer(&relay.url()).await;
     let mut broadcast = publisher.has.create_broadcast("anon/cam").unwrap();
     let mut track = broadcast.create_track(Track::new("video"));

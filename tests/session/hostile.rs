@@ -4,7 +4,7 @@ use bytes::Bytes;
 use gstmoq::moq_lite::{
     Error, Origin, Path,
     coding::DecodeError,
-    lite::{Announce, Version},
+    lite::{Announce, Hops, Version},
 };
 use web_transport_trait::{SendStream as _, Session as _};
 
@@ -32,7 +32,10 @@ async fn a_broadcast_announced_twice_ends_the_session() {
     let suffix = Path::new("cam");
     announce
         .writer
-        .encode(&Announce::Active { suffix })
+        .encode(&Announce::Active {
+            suffix,
+            hops: Hops::default(),
+        })
         .await
         .unwrap();
     assert_ended(&session, &peer, &Error::Duplicate, Side::Client).await;
@@ -51,7 +54,13 @@ async fn a_flood_of_announcements_ends_the_session() {
     let flood = async {
         for n in 0.. {
             let suffix = Path::from(format!("{n}"));
-            let sent = announce.writer.encode(&Announce::Active { suffix }).await;
+            let sent = announce
+                .writer
+                .encode(&Announce::Active {
+                    suffix,
+                    hops: Hops::default(),
+                })
+                .await;
             if sent.is_err() {
                 return n;
             }

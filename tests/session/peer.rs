@@ -1,12 +1,16 @@
 //! The other end: a whole session, or a peer that the test plays by hand.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use gstmoq::moq_lite::{
     BroadcastConsumer, Client, Origin, OriginConsumer, OriginProducer, Path, Server, Session,
     Track, TrackConsumer,
     coding::{self, Encode, Reader, Writer},
     lite::{
-        AnnounceInit, AnnouncePlease, ControlType, DataType, Group, Subscribe, SubscribeOk, Version,
+        self, Announce, AnnounceInit, AnnounceOk, AnnouncePlease, ControlType, Cost, DataType,
+        Group, Hops, Route, Subscribe, SubscribeOk, SubscribeReply, TrackInfo, TrackRequest,
+        Version,
     },
 };
 use web_transport_trait::Session as _;
@@ -122,23 +126,27 @@ impl Peer {
         version: Version,
         publish: OriginConsumer,
     ) -> (Session, Self) {
-        let (client, server, link) = transport::connect(config);
+        let (client, server, link) = transport::connect(over(config, version));
         let accepting = Server::new().with_publish(publish);
         let setup = async {
+            if version >= Version::Draft03 {
+                set_up(&client, version, &lite::Setup::default()).await;
+                return None;
+            }
             let (mut send, mut recv) = client.open_bi().await.unwrap();
             let mut offer = vec![0x20, 0, 10, 1];
             offer.extend(number(version));
             offer.push(0);
             send_all(&mut send, &offer).await;
             read_all(&mut recv, 12).await;
-            (send, recv)
+            Some((send, recv))
         };
         let (session, setup) =
             within(async { tokio::join!(accepting.accept(server), setup) }).await;
         let peer = Self {
             transport: client,
             link,
-            setup: Some(setup),
+            setup,
             version,
         };
         (session.unwrap(), peer)
@@ -150,31 +158,48 @@ impl Peer {
         version: Version,
         paths: &[&str],
     ) -> (Session, OriginConsumer, Self, Stream) {
-        let (client, server, link) = transport::connect(Config::default());
+        let (client, server, link) = transport::connect(over(Config::default(), version));
         let origin = Origin::produce();
         let connecting = Client::new().with_consume(origin.producer);
         let serving = async {
-            let (mut send, mut recv) = server.accept_bi().await.unwrap();
-            read_all(&mut recv, 21).await;
-            let mut answer = vec![0x21, 0, 9];
-            answer.extend(number(version));
-            answer.push(0);
-            send_all(&mut send, &answer).await;
+            let setup = if version >= Version::Draft03 {
+                set_up(&server, version, &lite::Setup::default()).await;
+                None
+            } else {
+                let (mut send, mut recv) = server.accept_bi().await.unwrap();
+                read_all(&mut recv, 21).await;
+                let mut answer = vec![0x21, 0, 9];
+                answer.extend(number(version));
+                answer.push(0);
+                send_all(&mut send, &answer).await;
+                Some((send, recv))
+            };
             let mut announce = Stream::accept(&server, version).await.unwrap();
             let kind: ControlType = announce.reader.decode().await.unwrap();
             assert_eq!(kind, ControlType::Announce);
             let _: AnnouncePlease = announce.reader.decode().await.unwrap();
-            let suffixes = paths.iter().map(|path| Path::new(path)).collect();
-            let init = AnnounceInit { suffixes };
-            announce.writer.encode(&init).await.unwrap();
-            ((send, recv), announce)
+            if version < Version::Draft03 {
+                let suffixes = paths.iter().map(|path| Path::new(path)).collect();
+                let init = AnnounceInit { suffixes };
+                announce.writer.encode(&init).await.unwrap();
+            } else {
+                if version >= Version::Draft05 {
+                    let active = paths.len() as u64;
+                    let ok = AnnounceOk { hop: HOP, active };
+                    announce.writer.encode(&ok).await.unwrap();
+                }
+                for path in paths {
+                    start(&mut announce, version, path, &[]).await;
+                }
+            }
+            (setup, announce)
         };
         let (session, (setup, announce)) =
             within(async { tokio::join!(connecting.connect(client), serving) }).await;
         let peer = Self {
             transport: server,
             link,
-            setup: Some(setup),
+            setup,
             version,
         };
         (session.unwrap(), origin.consumer, peer, announce)
@@ -193,8 +218,14 @@ impl Peer {
 
     pub(super) async fn announce_please(&self, prefix: &str) -> Stream {
         let prefix = Path::new(prefix);
-        self.request(ControlType::Announce, &AnnouncePlease { prefix })
-            .await
+        self.request(
+            ControlType::Announce,
+            &AnnouncePlease {
+                prefix,
+                exclude_hop: 0,
+            },
+        )
+        .await
     }
 
     pub(super) async fn subscribe(&self, id: u64, path: &str, track: &str) -> Stream {
@@ -203,6 +234,11 @@ impl Peer {
             broadcast: Path::new(path),
             track: track.into(),
             priority: 7,
+            max_age: Duration::from_secs(5),
+            start: None,
+            end: None,
+            frame_start: 0,
+            frame_end: None,
         };
         self.request(ControlType::Subscribe, &message).await
     }
@@ -221,9 +257,37 @@ impl Peer {
 
     pub(super) async fn accept_subscribe_ok(&self) -> (u64, Stream) {
         let (request, mut stream) = self.accept_subscribe().await;
-        let answer = SubscribeOk { priority: 0 };
-        stream.writer.encode(&answer).await.unwrap();
+        if self.version < Version::Draft05 {
+            let answer = SubscribeOk {
+                priority: 0,
+                max_age: request.max_age,
+                start: None,
+                end: None,
+            };
+            let answer = SubscribeReply::Ok(answer);
+            stream.writer.encode(&answer).await.unwrap();
+        } else {
+            self.accept_track(60, 1_000_000).await;
+        }
         (request.id, stream)
+    }
+
+    /// Accepts the request for a track's information and answers it.
+    pub(super) async fn accept_track(&self, priority: u8, timescale: u64) {
+        within(async {
+            let mut stream = Stream::accept(&self.transport, self.version).await.unwrap();
+            let kind: ControlType = stream.reader.decode().await.unwrap();
+            assert_eq!(kind, ControlType::Track);
+            let _: TrackRequest = stream.reader.decode().await.unwrap();
+            let info = TrackInfo {
+                priority,
+                max_age: Duration::from_secs(30),
+                timescale,
+            };
+            stream.writer.encode(&info).await.unwrap();
+            stream.writer.finish().unwrap();
+        })
+        .await
     }
 
     /// Opens the stream of a group and writes its header.
@@ -235,6 +299,7 @@ impl Peer {
         let group = Group {
             subscribe,
             sequence,
+            frame_start: 0,
         };
         group.encode(&mut head, self.version).unwrap();
         writer.write_chunk(head.freeze()).await.unwrap();
@@ -244,6 +309,9 @@ impl Peer {
     /// A whole group of one frame.
     pub(super) async fn send_group(&self, subscribe: u64, sequence: u64, frame: &str) {
         let mut group = self.group(subscribe, sequence).await;
+        if self.version >= Version::Draft05 {
+            group.encode(&0u64).await.unwrap();
+        }
         group.encode(&frame).await.unwrap();
         group.finish().unwrap();
     }
@@ -251,12 +319,16 @@ impl Peer {
     /// Accepts the stream of a group and reads its header.
     pub(super) async fn accept_group(&self) -> (Group, Reader<RecvStream, Version>) {
         within(async {
-            let stream = self.transport.accept_uni().await.unwrap();
-            let mut reader = Reader::new(stream, self.version);
-            let kind: DataType = reader.decode().await.unwrap();
-            assert_eq!(kind, DataType::Group);
-            let group = reader.decode().await.unwrap();
-            (group, reader)
+            loop {
+                let stream = self.transport.accept_uni().await.unwrap();
+                let mut reader = Reader::new(stream, self.version);
+                match reader.decode().await.unwrap() {
+                    DataType::Group => return (reader.decode().await.unwrap(), reader),
+                    DataType::Setup => {
+                        let _: lite::Setup = reader.decode().await.unwrap();
+                    }
+                }
+            }
         })
         .await
     }
@@ -266,6 +338,42 @@ impl Peer {
         let mut stream = self.subscribe(99, path, "still there").await;
         let _: SubscribeOk = within(stream.reader.decode()).await.unwrap();
         assert_eq!(self.link.end(), None);
+    }
+}
+
+/// Announces a broadcast.
+pub(super) async fn start(stream: &mut Stream, version: Version, path: &str, hops: &[u64]) {
+    let suffix = Path::new(path);
+    let hops = Hops::try_from(hops.to_vec()).unwrap();
+    if version >= Version::Draft06 {
+        let cost = Cost::default();
+        let start = Route::Start { suffix, hops, cost };
+        stream.writer.encode(&start).await.unwrap();
+    } else {
+        let active = Announce::Active { suffix, hops };
+        stream.writer.encode(&active).await.unwrap();
+    }
+}
+
+/// The peer among the hops.
+pub(super) const HOP: u64 = 77;
+
+/// What the handshake must have agreed on for this version.
+pub(super) fn over(config: Config, version: Version) -> Config {
+    Config {
+        protocol: (version >= Version::Draft03).then(|| version.alpn()),
+        ..config
+    }
+}
+
+/// Describes the peer, in the versions in which it does.
+pub(super) async fn set_up(transport: &transport::Session, version: Version, setup: &lite::Setup) {
+    if version >= Version::Draft05 {
+        let stream = transport.open_uni().await.unwrap();
+        let mut writer = Writer::new(stream, version);
+        writer.encode(&DataType::Setup).await.unwrap();
+        writer.encode(setup).await.unwrap();
+        writer.finish().unwrap();
     }
 }
 

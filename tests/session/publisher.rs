@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gstmoq::moq_lite::{
     BroadcastProducer, Error, Origin, OriginProducer, Path, Session, Track,
-    lite::{Announce, AnnounceInit, SubscribeOk, Version},
+    lite::{Announce, AnnounceInit, Hops, SubscribeOk, Version},
 };
 use web_transport_trait::Session as _;
 
@@ -47,7 +47,13 @@ async fn paths_are_announced_without_the_prefix_that_was_asked_for() {
     assert_eq!(change(&mut stream).await, Announce::Ended { suffix });
     let _third = origin.create_broadcast("room/third").unwrap();
     let suffix = Path::new("third");
-    assert_eq!(change(&mut stream).await, Announce::Active { suffix });
+    assert_eq!(
+        change(&mut stream).await,
+        Announce::Active {
+            suffix,
+            hops: Hops::default()
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]

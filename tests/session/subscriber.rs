@@ -1,9 +1,11 @@
 //! What a session makes of a publisher that the test plays by hand.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gstmoq::moq_lite::{
     Error, Group, Path, Track,
-    lite::{Announce, ControlType, SubscribeOk, Version},
+    lite::{Announce, ControlType, Hops, SubscribeOk, Version},
 };
 use web_transport_trait::Session as _;
 
@@ -64,7 +66,12 @@ async fn groups_may_overtake_the_answer() {
     );
     stream
         .writer
-        .encode(&SubscribeOk { priority: 1 })
+        .encode(&SubscribeOk {
+            priority: 1,
+            max_age: Duration::MAX,
+            start: None,
+            end: None,
+        })
         .await
         .unwrap();
     peer.send_group(request.id, 1, "late").await;
@@ -226,7 +233,10 @@ async fn an_end_of_what_was_never_announced_is_passed_over() {
     let suffix = Path::new("next");
     announce
         .writer
-        .encode(&Announce::Active { suffix })
+        .encode(&Announce::Active {
+            suffix,
+            hops: Hops::default(),
+        })
         .await
         .unwrap();
     let (path, broadcast) = within(origin.announced()).await.unwrap();

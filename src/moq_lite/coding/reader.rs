@@ -16,6 +16,8 @@ pub struct Reader<S: RecvStream, V> {
     stream: S,
     buffer: Bytes,
     finished: bool,
+    /// The table for the codes of stops.
+    codes: fn(&Error) -> u32,
     version: V,
 }
 
@@ -26,6 +28,7 @@ impl<S: RecvStream, V> Reader<S, V> {
             stream,
             buffer: Bytes::new(),
             finished: false,
+            codes: Error::to_code,
             version,
         }
     }
@@ -120,7 +123,7 @@ impl<S: RecvStream, V> Reader<S, V> {
 
     /// Tells the peer to stop sending, with the code of `err`.
     pub fn abort(&mut self, err: &Error) {
-        self.stream.stop(err.to_code());
+        self.stream.stop((self.codes)(err));
     }
 
     /// Goes on in another version; what is buffered stays.
@@ -129,8 +132,15 @@ impl<S: RecvStream, V> Reader<S, V> {
             stream: self.stream,
             buffer: self.buffer,
             finished: self.finished,
+            codes: self.codes,
             version,
         }
+    }
+
+    /// Stops with the codes of another table than [`Error::to_code`].
+    pub(crate) fn with_codes(mut self, codes: fn(&Error) -> u32) -> Self {
+        self.codes = codes;
+        self
     }
 
     async fn parse<T: Decode<V> + Debug>(&mut self) -> Result<(T, Bytes), Error>

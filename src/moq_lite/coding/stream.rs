@@ -46,6 +46,14 @@ impl<S: Session, V> Stream<S, V> {
         }
     }
 
+    /// Refuses with the codes of another table than [`Error::to_code`].
+    pub(crate) fn with_codes(self, codes: fn(&Error) -> u32) -> Self {
+        Self {
+            writer: self.writer.with_codes(codes),
+            reader: self.reader.with_codes(codes),
+        }
+    }
+
     /// Refuses the stream: resets one half and stops the other.
     pub(crate) fn abort(&mut self, err: &Error) {
         self.writer.abort(err);

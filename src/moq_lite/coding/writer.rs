@@ -16,6 +16,8 @@ pub struct Writer<S: SendStream, V> {
     /// `None` only after `with_version` moved it on.
     stream: Option<S>,
     ended: bool,
+    /// The table for the codes of resets.
+    codes: fn(&Error) -> u32,
     version: V,
 }
 
@@ -25,6 +27,7 @@ impl<S: SendStream, V> Writer<S, V> {
         Self {
             stream: Some(stream),
             ended: false,
+            codes: Error::to_code,
             version,
         }
     }
@@ -76,7 +79,8 @@ impl<S: SendStream, V> Writer<S, V> {
     /// Resets the stream with the code of `err`; unsent bytes are lost.
     pub fn abort(&mut self, err: &Error) {
         self.ended = true;
-        self.stream().reset(err.to_code());
+        let code = (self.codes)(err);
+        self.stream().reset(code);
     }
 
     /// Waits until the peer acknowledged the end of the stream. Cancel safe.
@@ -97,8 +101,15 @@ impl<S: SendStream, V> Writer<S, V> {
         Writer {
             stream: self.stream.take(),
             ended: self.ended,
+            codes: self.codes,
             version,
         }
+    }
+
+    /// Resets with the codes of another table than [`Error::to_code`].
+    pub(crate) fn with_codes(mut self, codes: fn(&Error) -> u32) -> Self {
+        self.codes = codes;
+        self
     }
 
     fn stream(&mut self) -> &mut S {
@@ -111,7 +122,7 @@ impl<S: SendStream, V> Writer<S, V> {
 impl<S: SendStream, V> Drop for Writer<S, V> {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.as_mut().filter(|_| !self.ended) {
-            stream.reset(Error::Cancel.to_code());
+            stream.reset((self.codes)(&Error::Cancel));
         }
     }
 }

@@ -12,6 +12,16 @@ pub struct Parameters(BTreeMap<u64, Bytes>);
 
 impl Parameters {
     const MAX: usize = 64;
+
+    /// The value of a parameter.
+    pub fn get(&self, id: u64) -> Option<&Bytes> {
+        self.0.get(&id)
+    }
+
+    /// Sets a parameter; the value before is returned.
+    pub fn set(&mut self, id: u64, value: impl Into<Bytes>) -> Option<Bytes> {
+        self.0.insert(id, value.into())
+    }
 }
 
 impl<V: Clone> Decode<V> for Parameters {

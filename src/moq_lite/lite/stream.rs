@@ -51,8 +51,16 @@ stream_types! {
         Session = 0x0,
         /// [`super::AnnouncePlease`] and its answers.
         Announce = 0x1,
-        /// [`super::Subscribe`] and its answer.
+        /// [`super::Subscribe`], its updates and its answers.
         Subscribe = 0x2,
+        /// [`super::Fetch`] and frames.
+        Fetch = 0x3,
+        /// [`super::Probe`] as the answer to the mere opening.
+        Probe = 0x4,
+        /// [`super::Goaway`].
+        Goaway = 0x5,
+        /// [`super::TrackRequest`] and its answer.
+        Track = 0x6,
     }
 }
 
@@ -61,5 +69,7 @@ stream_types! {
     DataType {
         /// [`super::Group`] and its frames.
         Group = 0x0,
+        /// [`super::Setup`].
+        Setup = 0x1,
     }
 }

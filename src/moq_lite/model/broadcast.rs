@@ -7,7 +7,7 @@ use super::{
     cell::{Consumer, Content, Producer},
     track::{SharedTrack, WeakTrack},
 };
-use crate::moq_lite::Error;
+use crate::moq_lite::{Error, Result};
 
 /// The start of a broadcast.
 #[derive(Clone, Default)]
@@ -72,11 +72,11 @@ impl BroadcastState {
 
     fn subscribe(&mut self, track: &Track) -> TrackConsumer {
         if let Some(published) = self.published.get(&track.name) {
-            return published.consume();
+            return published.consume(track.priority);
         }
         let waiting = self.requested.get(&track.name).and_then(WeakTrack::upgrade);
         if let Some(waiting) = waiting {
-            return waiting.consume();
+            return waiting.consume(track.priority);
         }
         let producer = TrackProducer::from(track.clone());
         let consumer = producer.consume();
@@ -205,6 +205,35 @@ impl BroadcastConsumer {
     /// requests are refused, [`Error::TooLarge`] beyond [`Broadcast::MAX_REQUESTS`].
     pub fn subscribe_track(&self, track: &Track) -> TrackConsumer {
         self.state.share().force(|state| state.subscribe(track))
+    }
+
+    /// A reader of a track that is there already: nobody is asked for it.
+    pub(crate) fn existing_track(&self, name: &str) -> Option<TrackConsumer> {
+        self.state.share().peek(|state| {
+            let published = state.published.get(name);
+            let reader = published.map(|track| track.consume(track.info.priority));
+            reader.or_else(|| {
+                let asked = state.requested.get(name)?.upgrade()?;
+                Some(asked.consume(asked.info.priority))
+            })
+        })
+    }
+
+    /// What is known of a track; one that is not there has priority 0.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not there and not made on request,
+    /// [`Error::Cancel`] when there is nobody to make it.
+    pub(crate) fn track_info(&self, name: &str) -> Result<Track> {
+        self.state.share().peek(|state| {
+            let known = state.published.get(name).map(|track| track.info.clone());
+            match known {
+                Some(info) => Ok(info),
+                None if state.orphan => Err(Error::Cancel),
+                None if state.refuse => Err(Error::NotFound),
+                None => Ok(Track::new(name)),
+            }
+        })
     }
 
     /// Waits until the broadcast has ended. Cancel safe.

@@ -210,6 +210,14 @@ impl<T: Content> Shared<T> {
         result
     }
 
+    /// As `force`, but readers are woken only when `change` says that it matters.
+    pub(super) fn revise(&self, change: impl FnOnce(&mut T) -> bool) {
+        let matters = change(&mut self.0.state.lock().value);
+        if matters {
+            self.0.changed.notify_waiters();
+        }
+    }
+
     /// Ends the cell. The first end counts.
     pub(super) fn end(&self, end: Result<()>) {
         self.0.state.lock().end.get_or_insert(end);

@@ -4,8 +4,9 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
 use super::{
-    Produce,
+    Produce, Timestamp,
     cell::{Consumer, Content, Producer, Shared},
+    stamp::Stamp,
 };
 use crate::moq_lite::{Error, Result};
 
@@ -54,6 +55,7 @@ impl Content for FrameState {}
 pub struct FrameProducer {
     /// The size that was announced.
     pub info: Frame,
+    stamp: Stamp,
     state: Producer<FrameState>,
 }
 
@@ -117,12 +119,17 @@ impl FrameProducer {
 
     /// A reader that starts at the first chunk.
     pub fn consume(&self) -> FrameConsumer {
-        FrameConsumer::live(self.info.clone(), self.state.consume())
+        FrameConsumer::live(self.info.clone(), self.stamp, self.state.consume())
     }
 
     /// Resolves when the frame has no reader. Cancel safe.
     pub fn unused(&self) -> impl Future<Output = ()> + use<> {
         self.state.unused()
+    }
+
+    pub(super) fn new(info: Frame, stamp: Stamp) -> Self {
+        let state = Producer::new(FrameState::default());
+        Self { info, stamp, state }
     }
 
     pub(super) fn share(&self) -> Shared<FrameState> {
@@ -132,8 +139,7 @@ impl FrameProducer {
 
 impl From<Frame> for FrameProducer {
     fn from(info: Frame) -> Self {
-        let state = Producer::new(FrameState::default());
-        Self { info, state }
+        Self::new(info, Stamp::now())
     }
 }
 
@@ -142,6 +148,7 @@ impl From<Frame> for FrameProducer {
 pub struct FrameConsumer {
     /// The size that was announced.
     pub info: Frame,
+    stamp: Stamp,
     source: Source,
     /// Chunks that were read.
     read: usize,
@@ -154,20 +161,31 @@ enum Source {
 }
 
 impl FrameConsumer {
-    pub(super) fn live(info: Frame, state: Consumer<FrameState>) -> Self {
+    pub(super) fn live(info: Frame, stamp: Stamp, state: Consumer<FrameState>) -> Self {
         Self {
             info,
+            stamp,
             source: Source::Live(state),
             read: 0,
         }
     }
 
-    pub(super) fn whole(chunks: Chunks) -> Self {
+    pub(super) fn whole(chunks: Chunks, stamp: Stamp) -> Self {
         Self {
             info: Frame::from(chunks.iter().map(Bytes::len).sum::<usize>()),
+            stamp,
             source: Source::Whole(chunks),
             read: 0,
         }
+    }
+
+    /// When the frame is to be presented, if its producer said so.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        self.stamp.timestamp()
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// The next chunk, or `None` at the end of the frame. Cancel safe.
@@ -225,9 +243,13 @@ impl FrameConsumer {
 
     /// What a group keeps of this frame.
     pub(super) fn into_slot(self) -> super::group::Slot {
-        match self.source {
-            Source::Whole(chunks) => super::group::Slot::Whole(chunks),
-            Source::Live(state) => super::group::Slot::Live(self.info, state.share()),
+        let body = match self.source {
+            Source::Whole(chunks) => super::group::Body::Whole(chunks),
+            Source::Live(state) => super::group::Body::Live(self.info, state.share()),
+        };
+        super::group::Slot {
+            stamp: self.stamp,
+            body,
         }
     }
 }

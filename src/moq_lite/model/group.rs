@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::{
-    Chunks, Frame, FrameConsumer, FrameProducer, Produce,
+    Chunks, Frame, FrameConsumer, FrameProducer, Produce, Timestamp,
     cell::{Consumer, Content, Producer, Shared},
     frame::FrameState,
+    stamp::Stamp,
 };
 use crate::moq_lite::{Error, Result, coding::VarInt};
 
@@ -49,23 +50,30 @@ macro_rules! from_integers {
 from_integers!(u16, u32, u64, usize);
 
 /// A frame as a group keeps it.
-pub(super) enum Slot {
+pub(super) struct Slot {
+    pub(super) stamp: Stamp,
+    pub(super) body: Body,
+}
+
+pub(super) enum Body {
     Whole(Chunks),
     Live(Frame, Shared<FrameState>),
 }
 
 impl Slot {
     fn consume(&self) -> FrameConsumer {
-        match self {
-            Self::Whole(chunks) => FrameConsumer::whole(chunks.clone()),
-            Self::Live(info, state) => FrameConsumer::live(info.clone(), state.consume()),
+        match &self.body {
+            Body::Whole(chunks) => FrameConsumer::whole(chunks.clone(), self.stamp),
+            Body::Live(info, state) => {
+                FrameConsumer::live(info.clone(), self.stamp, state.consume())
+            }
         }
     }
 
     fn size(&self) -> u64 {
-        match self {
-            Self::Whole(chunks) => chunks.iter().map(|chunk| chunk.len() as u64).sum(),
-            Self::Live(info, _) => info.size,
+        match &self.body {
+            Body::Whole(chunks) => chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+            Body::Live(info, _) => info.size,
         }
     }
 }
@@ -128,8 +136,20 @@ impl GroupProducer {
     /// # Errors
     /// As [`Self::write_frame`].
     pub fn write_frame_chunks(&mut self, chunks: impl IntoIterator<Item = Bytes>) -> Result<()> {
-        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
-        self.push(Slot::Whole(chunks.collect()))
+        self.push_whole(chunks, Stamp::now())
+    }
+
+    /// As [`Self::write_frame_chunks`], with the time at which the frame is to be
+    /// presented. Frames without one count as of when they were written.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn write_frame_at(
+        &mut self,
+        time: Timestamp,
+        chunks: impl IntoIterator<Item = Bytes>,
+    ) -> Result<()> {
+        self.push_whole(chunks, Stamp::at(time))
     }
 
     /// Appends a frame whose bytes follow.
@@ -137,9 +157,16 @@ impl GroupProducer {
     /// # Errors
     /// As [`Self::write_frame`].
     pub fn create_frame(&mut self, info: Frame) -> Result<FrameProducer> {
-        let frame = FrameProducer::from(info.clone());
-        self.push(Slot::Live(info, frame.share()))?;
-        Ok(frame)
+        self.push_live(info, Stamp::now())
+    }
+
+    /// As [`Self::create_frame`], with the time at which the frame is to be
+    /// presented.
+    ///
+    /// # Errors
+    /// As [`Self::write_frame`].
+    pub fn create_frame_at(&mut self, time: Timestamp, info: Frame) -> Result<FrameProducer> {
+        self.push_live(info, Stamp::at(time))
     }
 
     /// Appends a frame that is written elsewhere, from its first chunk on.
@@ -175,6 +202,19 @@ impl GroupProducer {
             info: self.info.clone(),
             state: self.state.share(),
         }
+    }
+
+    fn push_whole(&mut self, chunks: impl IntoIterator<Item = Bytes>, stamp: Stamp) -> Result<()> {
+        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
+        let body = Body::Whole(chunks.collect());
+        self.push(Slot { stamp, body })
+    }
+
+    fn push_live(&mut self, info: Frame, stamp: Stamp) -> Result<FrameProducer> {
+        let frame = FrameProducer::new(info.clone(), stamp);
+        let body = Body::Live(info, frame.share());
+        self.push(Slot { stamp, body })?;
+        Ok(frame)
     }
 
     fn push(&mut self, slot: Slot) -> Result<()> {
@@ -297,7 +337,7 @@ impl SharedGroup {
             std::mem::take(&mut group.frames)
         });
         for frame in frames {
-            if let Slot::Live(_, state) = frame {
+            if let Body::Live(_, state) = frame.body {
                 state.end(Err(Error::Old));
             }
         }

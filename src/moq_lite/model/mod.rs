@@ -6,17 +6,21 @@
 
 mod broadcast;
 mod cell;
+mod demand;
 mod frame;
 mod group;
 mod origin;
 mod produce;
+mod stamp;
 mod time;
 mod track;
 
 pub use broadcast::*;
+pub use demand::*;
 pub use frame::*;
 pub use group::*;
 pub use origin::*;
 pub use produce::*;
+pub(crate) use stamp::Stamp;
 pub use time::*;
 pub use track::*;

@@ -20,6 +20,9 @@ pub struct TimeOverflow;
 /// Time in milliseconds.
 pub type Time = Timescale<1_000>;
 
+/// Time in microseconds: when a frame is to be presented.
+pub type Timestamp = Timescale<1_000_000>;
+
 /// A time of `SCALE` ticks a second, from 0 to 2^62 - 1 ticks.
 ///
 /// Conversions between scales round towards zero.

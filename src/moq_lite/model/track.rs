@@ -6,8 +6,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Group, GroupConsumer, GroupProducer, Produce,
+    Demand, Group, GroupConsumer, GroupProducer, Produce, Stamp,
     cell::{Consumer, Content, Producer, Shared, Weak},
+    demand::Demands,
     group::SharedGroup,
 };
 use crate::moq_lite::{Error, Result, coding::VarInt};
@@ -49,8 +50,9 @@ impl Track {
     }
 }
 
-#[derive(Default)]
 pub(super) struct TrackState {
+    began: Stamp,
+    demands: Demands,
     /// In order of arrival.
     groups: VecDeque<Entry>,
     newest: Option<SharedGroup>,
@@ -71,6 +73,20 @@ struct Entry {
 }
 
 impl Content for TrackState {}
+
+impl Default for TrackState {
+    fn default() -> Self {
+        Self {
+            began: Stamp::now(),
+            demands: Demands::default(),
+            groups: VecDeque::new(),
+            newest: None,
+            bytes: 0,
+            arrivals: 0,
+            forgotten: None,
+        }
+    }
+}
 
 impl TrackState {
     fn insert(&mut self, group: SharedGroup, now: Instant) -> bool {
@@ -151,6 +167,20 @@ impl TrackState {
         Some((entry.arrival, entry.group.consume()))
     }
 
+    /// Where the first group stands that is not older than `age`.
+    fn arrival_by_age(&self, age: Duration, now: Instant) -> u64 {
+        let young = |entry: &&Entry| entry.followed.is_none_or(|at| now - at <= age);
+        let newest = self.newest_arrival();
+        let first = self.groups.iter().find(young);
+        first.map_or(newest, |entry| entry.arrival.min(newest))
+    }
+
+    fn group(&self, sequence: u64) -> Option<GroupConsumer> {
+        let mut groups = self.groups.iter().map(|entry| &entry.group);
+        let group = groups.find(|group| group.info.sequence == sequence)?;
+        Some(group.consume())
+    }
+
     /// Where the newest group stands in the order of arrival.
     fn newest_arrival(&self) -> u64 {
         let latest = self.latest();
@@ -226,12 +256,27 @@ impl TrackProducer {
 
     /// A reader that starts at the newest group.
     pub fn consume(&self) -> TrackConsumer {
-        TrackConsumer::new(self.info.clone(), self.state.consume())
+        TrackConsumer::new(self.info.clone(), self.state.consume(), self.info.priority)
     }
 
     /// Resolves when the track has no reader. Cancel safe.
     pub fn unused(&self) -> impl Future<Output = ()> + use<> {
         self.state.unused()
+    }
+
+    /// What the readers want together: the last that was wanted when there is none.
+    pub fn demand(&self) -> Demand {
+        let demand = self.state.share().peek(|t| t.demands.together().cloned());
+        demand.unwrap_or_else(|| Demand::new(self.info.priority))
+    }
+
+    /// What the readers want together, once that is not `known`. Cancel safe.
+    pub async fn demand_changed(&self, known: &Demand) -> Demand {
+        let changed = |track: &mut TrackState| {
+            let together = track.demands.together()?;
+            (together != known).then(|| together.clone())
+        };
+        self.state.wait(changed).await
     }
 
     /// Whether both write to the same track.
@@ -267,6 +312,7 @@ pub struct TrackConsumer {
     /// Name and priority.
     pub info: Track,
     state: Consumer<TrackState>,
+    wants: Wants,
     /// The sequence that `next_group` returned last.
     last: Option<u64>,
     /// Where `recv_group` goes on; `None` before the first call.
@@ -274,9 +320,10 @@ pub struct TrackConsumer {
 }
 
 impl TrackConsumer {
-    fn new(info: Track, state: Consumer<TrackState>) -> Self {
+    fn new(info: Track, state: Consumer<TrackState>, priority: u8) -> Self {
         Self {
             info,
+            wants: Wants::new(state.share(), Demand::new(priority)),
             state,
             last: None,
             arrival: None,
@@ -321,6 +368,45 @@ impl TrackConsumer {
         }))
     }
 
+    /// Lets `recv_group` go on with the oldest group that is kept and that was
+    /// followed by another no longer than `age` ago, instead of the newest.
+    pub fn rewind(&mut self, age: Duration) {
+        let now = Instant::now();
+        let arrival = self
+            .state
+            .share()
+            .peek(|track| track.arrival_by_age(age, now));
+        self.arrival = Some(arrival);
+    }
+
+    /// A group that is kept.
+    pub fn group(&self, sequence: u64) -> Option<GroupConsumer> {
+        self.state.share().peek(|track| track.group(sequence))
+    }
+
+    /// The sequence number of the newest group.
+    pub fn latest(&self) -> Option<u64> {
+        self.state.share().peek(|track| track.latest())
+    }
+
+    /// What this reader wants. A clone wants the same at first. To begin with it is
+    /// [`Demand::new`] with the priority that was asked for.
+    pub fn demand(&self) -> &Demand {
+        &self.wants.demand
+    }
+
+    /// Changes what this reader wants. Its own groups are not filtered by that:
+    /// the demand tells whoever fills the track, which may be a remote publisher,
+    /// what is of use.
+    pub fn set_demand(&mut self, demand: Demand) {
+        self.wants.set(demand);
+    }
+
+    /// What the times of frames that have none count from.
+    pub(crate) fn began(&self) -> Stamp {
+        self.state.share().peek(|track| track.began)
+    }
+
     /// Waits for the end of the track. Cancel safe.
     ///
     /// # Errors
@@ -342,6 +428,46 @@ impl TrackConsumer {
     }
 }
 
+/// The demand of one reader, in force until it is dropped.
+struct Wants {
+    track: Shared<TrackState>,
+    id: u64,
+    demand: Demand,
+}
+
+impl Wants {
+    fn new(track: Shared<TrackState>, demand: Demand) -> Self {
+        let id = track.peek(|track| track.demands.join());
+        let wants = Self { track, id, demand };
+        wants.put(Some(wants.demand.clone()));
+        wants
+    }
+
+    fn set(&mut self, demand: Demand) {
+        if self.demand != demand {
+            self.demand = demand.clone();
+            self.put(Some(demand));
+        }
+    }
+
+    fn put(&self, demand: Option<Demand>) {
+        self.track
+            .revise(|track| track.demands.set(self.id, demand));
+    }
+}
+
+impl Clone for Wants {
+    fn clone(&self) -> Self {
+        Self::new(self.track.clone(), self.demand.clone())
+    }
+}
+
+impl Drop for Wants {
+    fn drop(&mut self) {
+        self.put(None);
+    }
+}
+
 /// A track as a broadcast keeps it: in use only while somebody reads it.
 pub(super) struct SharedTrack {
     pub(super) info: Track,
@@ -349,8 +475,8 @@ pub(super) struct SharedTrack {
 }
 
 impl SharedTrack {
-    pub(super) fn consume(&self) -> TrackConsumer {
-        TrackConsumer::new(self.info.clone(), self.state.consume())
+    pub(super) fn consume(&self, priority: u8) -> TrackConsumer {
+        TrackConsumer::new(self.info.clone(), self.state.consume(), priority)
     }
 
     pub(super) fn abort(&self, err: Error) {

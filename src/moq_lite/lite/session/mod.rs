@@ -3,11 +3,19 @@
 //! One task drives a session; every stream is one async function in a set that
 //! the task owns. Dropping it ends them all, which resets their streams.
 
+mod announcer;
+mod follower;
+mod frames;
+mod incoming;
+mod life;
 mod order;
 mod publisher;
 mod ready;
+mod requests;
 mod run;
+mod serving;
+mod streams;
 mod subscriber;
 mod subscription;
 
-pub(crate) use run::{Roles, run};
+pub(crate) use run::{Roles, Side, Start, client_setup, run};

@@ -16,6 +16,12 @@ pub(super) fn of_group(priority: u8, subscription: u64, sequence: u64) -> i32 {
     order.min(CONTROL - 1)
 }
 
+/// The send order of the answer to a fetch: before the groups of subscriptions of
+/// the same priority.
+pub(super) fn of_fetch(priority: u8) -> i32 {
+    of_group(priority, 0, u64::MAX)
+}
+
 /// Few subscriptions of one session share a priority.
 const SUBSCRIPTION_BITS: u32 = 5;
 

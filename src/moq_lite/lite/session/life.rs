@@ -1,0 +1,161 @@
+//! How long a group is worth carrying.
+
+use std::{future::pending, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+/// What the groups of a subscription have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) priority: u8,
+    /// For how long a group is carried once there is a newer one.
+    pub(super) max_age: Duration,
+    /// The newest sequence number.
+    pub(super) newest: u64,
+}
+
+/// The life of one group.
+pub(super) struct Life {
+    sequence: u64,
+    pace: watch::Receiver<Pace>,
+    priority: u8,
+    /// When a newer group was first seen.
+    followed: Option<Instant>,
+}
+
+/// What happens to a group.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// It has another priority now.
+    Priority(u8),
+    /// It is too old.
+    Expired,
+}
+
+impl Life {
+    pub(super) fn new(sequence: u64, pace: watch::Receiver<Pace>) -> Self {
+        let priority = pace.borrow().priority;
+        Self {
+            sequence,
+            pace,
+            priority,
+            followed: None,
+        }
+    }
+
+    /// The priority that was last told.
+    pub(super) fn priority(&self) -> u8 {
+        self.priority
+    }
+
+    /// Waits for the next event. Cancel safe.
+    pub(super) async fn event(&mut self) -> Event {
+        loop {
+            let pace = self.look();
+            if pace.priority != self.priority {
+                self.priority = pace.priority;
+                return Event::Priority(pace.priority);
+            }
+            if self.expires(pace).await {
+                return Event::Expired;
+            }
+        }
+    }
+
+    /// Waits until the group is too old; its priority stays to be told. Cancel safe.
+    pub(super) async fn expired(&mut self) {
+        loop {
+            let pace = self.look();
+            if self.expires(pace).await {
+                return;
+            }
+        }
+    }
+
+    fn look(&mut self) -> Pace {
+        let pace = *self.pace.borrow_and_update();
+        if pace.newest > self.sequence {
+            self.followed.get_or_insert_with(Instant::now);
+        }
+        pace
+    }
+
+    /// `true` once the group is too old, `false` when the pace changed before.
+    async fn expires(&mut self, pace: Pace) -> bool {
+        let deadline = self.followed.and_then(|at| at.checked_add(pace.max_age));
+        let expiry = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => pending().await,
+            }
+        };
+        let changed = async {
+            // Without a sender nothing changes any more.
+            if self.pace.changed().await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = changed => false,
+            () = expiry => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_group_expires_some_time_after_a_newer_one_began() {
+        let pace = Pace {
+            priority: 1,
+            max_age: Duration::from_secs(2),
+            newest: 5,
+        };
+        let sender = watch::Sender::new(pace);
+        let mut life = Life::new(5, sender.subscribe());
+        sender.send_replace(Pace {
+            priority: 9,
+            ..pace
+        });
+        assert_eq!(life.event().await, Event::Priority(9));
+        let newest = Pace {
+            priority: 9,
+            newest: 6,
+            ..pace
+        };
+        sender.send_replace(newest);
+        let start = Instant::now();
+        assert_eq!(life.event().await, Event::Expired);
+        assert_eq!(start.elapsed(), Duration::from_secs(2));
+        // The age counts from then on, also when it changes.
+        sender.send_replace(Pace {
+            max_age: Duration::from_secs(3),
+            ..newest
+        });
+        life.expired().await;
+        assert_eq!(start.elapsed(), Duration::from_secs(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_an_age_a_group_ends_with_the_next() {
+        let pace = Pace {
+            priority: 1,
+            max_age: Duration::ZERO,
+            newest: 5,
+        };
+        let sender = watch::Sender::new(pace);
+        let mut life = Life::new(5, sender.subscribe());
+        let waits = tokio::time::timeout(Duration::from_secs(60), life.event());
+        assert!(waits.await.is_err());
+        sender.send_replace(Pace { newest: 6, ..pace });
+        let start = Instant::now();
+        assert_eq!(life.event().await, Event::Expired);
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
