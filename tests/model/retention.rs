@@ -146,3 +146,39 @@ fn no_more_older_groups_are_kept_than_allowed() {
     }
     assert_eq!(kept(&consumer), (2..=last).collect::<Vec<_>>());
 }
+
+#[test]
+fn older_groups_that_go_on_growing_take_no_more_bytes_than_allowed() {
+    let (mut producer, consumer) = track();
+    let payload = Bytes::from(vec![0; 1 << 20]);
+    let mut growing: Vec<_> = (0..4).map(|_| producer.append_group().unwrap()).collect();
+    // No group begins any more: what is written to the old ones counts.
+    let mut refused = 0;
+    for _ in 0..Group::MAX_BYTES >> 20 {
+        for group in &mut growing {
+            refused += usize::from(group.write_frame(payload.clone()).is_err());
+        }
+    }
+    assert_eq!(kept(&consumer), [1, 2, 3]);
+    assert!(refused > 0);
+    let late = producer.create_group(Group { sequence: 1 << 40 });
+    assert!(late.is_some());
+    assert_eq!(kept(&consumer), [2, 3, 1 << 40]);
+}
+
+#[test]
+fn what_is_let_go_no_longer_counts() {
+    let (mut producer, consumer) = track();
+    let payload = Bytes::from(vec![0; Group::MAX_BYTES as usize]);
+    for _ in 0..10 {
+        producer.write_frame(payload.clone()).unwrap();
+    }
+    assert_eq!(kept(&consumer), [7, 8, 9]);
+    // A late group is an older one from its first byte.
+    producer.create_group(Group { sequence: 20 }).unwrap();
+    assert_eq!(kept(&consumer), [8, 9, 20]);
+    let mut late = producer.create_group(Group { sequence: 15 }).unwrap();
+    assert_eq!(kept(&consumer), [8, 9, 20, 15]);
+    late.write_frame(payload).unwrap();
+    assert_eq!(kept(&consumer), [9, 20, 15]);
+}
