@@ -340,7 +340,7 @@ impl TrackWriter {
         self.stats.frames += 1;
         self.stats.bytes += sample.payload.len() as u64;
         let header = legacy::encode_timestamp(sample.timestamp);
-        match group.write_frame_chunks([header, sample.payload]) {
+        match group.write_frame_at(sample.timestamp, [header, sample.payload]) {
             Ok(()) => {}
             Err(moq_lite::Error::TooLarge) => {
                 let name = track.info.name.clone();

@@ -1,13 +1,15 @@
 //! The side that connects.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time::timeout;
 
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
     coding::Stream,
-    lite, session,
+    lite,
+    lite::session::SETUP_TIMEOUT,
+    session,
     setup::{ClientSetup, ServerSetup},
     status::Status,
     version::{Negotiation, Version},
@@ -89,9 +91,6 @@ impl Client {
         Ok(session)
     }
 }
-
-/// How long the peer may take to answer.
-pub(super) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The version, and the stream of SETUP where that agreed on it.
 async fn negotiate<S: web_transport_trait::Session>(

@@ -6,9 +6,10 @@ use tokio::time::timeout;
 
 use super::{
     Error, OriginConsumer, OriginProducer, Session,
-    client::{CloseOnDrop, SETUP_TIMEOUT},
+    client::CloseOnDrop,
     coding::Stream,
     lite,
+    lite::session::SETUP_TIMEOUT,
     setup::{ClientSetup, ServerSetup},
     status::Status,
     version::{Negotiation, Version},

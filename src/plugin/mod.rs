@@ -26,4 +26,4 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
 }
 
 /// What is spoken over raw QUIC (as ALPN) and WebTransport (as sub-protocol), best first.
-const PROTOCOLS: &[&str] = &["moql"];
+const PROTOCOLS: &[&str] = &crate::moq_lite::ALPNS;

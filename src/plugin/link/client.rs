@@ -6,7 +6,7 @@ use tokio::time::{self, Instant};
 
 use super::{Context, Event, Phase, SETUP_TIME, forward::Rooted};
 use crate::{
-    moq_lite::{self, Client, Session},
+    moq_lite::{self, Client, Session, carries_path},
     net,
 };
 
@@ -98,10 +98,14 @@ impl Search {
 /// One attempt.
 async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Established, Failure> {
     let connected = net::connect(options).await.map_err(Failure::from)?;
-    let media = Rooted::new(&context.media, &connected.root);
+    // Raw QUIC has no place for the path: SETUP has, in the newer versions.
+    let carried = carries_path(connected.transport.protocol());
+    let root = if carried { "" } else { &connected.root };
+    let media = Rooted::new(&context.media, root);
     let client = Client::new()
         .with_publish(media.publish.clone())
-        .with_consume(media.consume.clone());
+        .with_consume(media.consume.clone())
+        .with_path(carried.then(|| connected.root.clone()));
     let session = time::timeout(SETUP_TIME, client.connect(connected.transport)).await;
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))

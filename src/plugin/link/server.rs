@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use tokio::{task::JoinSet, time};
 
-use super::{Context, Event, SETUP_TIME};
+use super::{Context, Event};
 use crate::{
     moq_lite::{self, Server},
     net,
@@ -49,20 +49,24 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
 /// A session from its first byte to its end.
 async fn serve(context: Context, accepted: net::Accepted) {
     let remote = accepted.remote;
+    let request = match Server::new().request(accepted.transport).await {
+        Ok(request) => request,
+        Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
+    };
+    // The path that the peer asks for is the root of what it sees. On raw QUIC it stands in SETUP.
+    let path = request.path().unwrap_or(&accepted.path);
+    let path = path.split('?').next().unwrap_or_default();
     let publish = context.media.publish.as_ref();
     let consume = context.media.consume.as_ref();
-    // The path of the request is the root of what the peer sees.
-    let publish = publish.and_then(|origin| origin.with_root(&accepted.path));
-    let consume = consume.and_then(|origin| origin.with_root(&accepted.path));
+    let publish = publish.and_then(|origin| origin.with_root(path));
+    let consume = consume.and_then(|origin| origin.with_root(path));
     if publish.is_none() && consume.is_none() {
-        tracing::debug!(%remote, path = accepted.path, "nothing to be seen there");
-        return close(accepted.transport, &moq_lite::Error::Unauthorized);
+        tracing::debug!(%remote, path, "nothing to be seen there");
+        return request.reject(moq_lite::Error::Unauthorized);
     }
-    let server = Server::new().with_publish(publish).with_consume(consume);
-    let session = match time::timeout(SETUP_TIME, server.accept(accepted.transport)).await {
-        Ok(Ok(session)) => session,
-        Ok(Err(error)) => return tracing::debug!(%remote, %error, "no session came to be"),
-        Err(_) => return tracing::debug!(%remote, "the peer said nothing"),
+    let session = match request.accept(publish, consume).await {
+        Ok(session) => session,
+        Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
     let counted = context.session(session.version_name());
     tracing::info!(%remote, version = session.version_name(), "session accepted");

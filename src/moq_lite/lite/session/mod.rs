@@ -18,4 +18,4 @@ mod streams;
 mod subscriber;
 mod subscription;
 
-pub(crate) use run::{Roles, Side, Start, client_setup, run};
+pub(crate) use run::{Roles, SETUP_TIMEOUT, Side, Start, client_setup, run};

@@ -1,6 +1,6 @@
 //! The life of a session after its version is agreed on.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::timeout};
 use web_transport_trait::{Session, Stats};
@@ -8,11 +8,13 @@ use web_transport_trait::{Session, Stats};
 use super::{order, publisher::Publisher, streams, subscriber::Subscriber};
 use crate::moq_lite::{
     Error, Origin, OriginConsumer, OriginProducer, Result,
-    client::SETUP_TIMEOUT,
     coding::{Reader, Stream, Writer},
     lite::{ControlType, DataType, Goaway, Hops, ProbeLevel, Role, SessionInfo, Setup, Version},
     status::Status,
 };
+
+/// How long the peer may take to answer before there is a session.
+pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What this side does in a session.
 #[derive(Clone, Default)]
