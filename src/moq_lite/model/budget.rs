@@ -2,11 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{
-    Track,
-    cell::Weak,
-    track::TrackState,
-};
+use super::{Track, cell::Weak, track::TrackState};
 
 /// The bytes of a track's older groups, counted when they are written: by a group
 /// that holds its own lock only.

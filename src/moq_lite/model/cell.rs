@@ -55,9 +55,7 @@ impl<T: Content> Producer<T> {
 
     /// A cell whose value knows its cell.
     pub(super) fn new_cyclic(value: impl FnOnce(Weak<T>) -> T) -> Self {
-        Self(Arc::new_cyclic(|cell| {
-            Cell::new(value(Weak(cell.clone())))
-        }))
+        Self(Arc::new_cyclic(|cell| Cell::new(value(Weak(cell.clone())))))
     }
 
     /// Changes the value and wakes every reader, unless the cell has ended.

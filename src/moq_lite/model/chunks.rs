@@ -130,14 +130,22 @@ mod tests {
         let parts = [Bytes::from(vec![1; 8]), Bytes::from(vec![2; 5000])];
         let kept = gather(parts.clone());
         assert_eq!(kept[..], parts);
-        assert!(kept.iter().zip(&parts).all(|(a, b)| a.as_ptr() == b.as_ptr()));
+        assert!(
+            kept.iter()
+                .zip(&parts)
+                .all(|(a, b)| a.as_ptr() == b.as_ptr())
+        );
     }
 
     #[test]
     fn large_pieces_are_not_copied_however_many_they_are() {
         let parts: Vec<_> = (0..100).map(|i| Bytes::from(vec![i; 1200])).collect();
         let kept = gather(parts.clone());
-        assert!(kept.iter().zip(&parts).all(|(a, b)| a.as_ptr() == b.as_ptr()));
+        assert!(
+            kept.iter()
+                .zip(&parts)
+                .all(|(a, b)| a.as_ptr() == b.as_ptr())
+        );
         assert_eq!(kept.len(), parts.len());
     }
 

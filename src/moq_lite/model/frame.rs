@@ -201,12 +201,12 @@ impl FrameConsumer {
     pub async fn read_chunks(&mut self) -> Result<Vec<Bytes>> {
         let place = &mut self.read;
         match &self.source {
-            Source::Whole(chunks) => {
-                Ok(std::iter::from_fn(|| place.next(chunks)).collect())
-            }
+            Source::Whole(chunks) => Ok(std::iter::from_fn(|| place.next(chunks)).collect()),
             Source::Live(state) => {
                 state.ended().await?;
-                Ok(state.share().peek(|FrameState(written)| written.rest(place)))
+                Ok(state
+                    .share()
+                    .peek(|FrameState(written)| written.rest(place)))
             }
         }
     }
