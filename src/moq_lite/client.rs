@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::{
-    Error, OriginConsumer, OriginProducer, Session,
+    AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
     coding::Stream,
-    lite,
+    ietf, lite,
     lite::session::SETUP_TIMEOUT,
+    roles::Roles,
     session,
     setup::{ClientSetup, ServerSetup},
     status::Status,
@@ -18,8 +19,10 @@ use super::{
 /// Makes sessions on transports that are connected to a server.
 #[derive(Clone, Default)]
 pub struct Client {
-    roles: lite::session::Roles,
+    roles: Roles,
+    expect: Vec<PathOwned>,
     path: Option<String>,
+    authority: Option<String>,
 }
 
 impl Client {
@@ -50,6 +53,22 @@ impl Client {
         self
     }
 
+    /// Tells the server by which name, and port, it was reached. As for
+    /// [`Self::with_path`], and only in moq-transport.
+    pub fn with_authority(mut self, authority: impl Into<Option<String>>) -> Self {
+        self.authority = authority.into();
+        self
+    }
+
+    /// Takes a broadcast to be there even though the server announces nothing, as
+    /// some relays of moq-transport do: its tracks are asked for until they are
+    /// there. May be called for several broadcasts. Servers of moq-lite announce, so
+    /// those versions need no such help and take none.
+    pub fn with_expected(mut self, path: impl AsPath) -> Self {
+        self.expect.push(path.as_path().to_owned());
+        self
+    }
+
     /// Agrees on a version and starts the session. With `with_consume` it returns
     /// when the broadcasts that the server has now are in the origin; versions 03
     /// and 04 do not tell, and it returns at once.
@@ -66,8 +85,8 @@ impl Client {
     ) -> Result<Session, Error> {
         let guard = CloseOnDrop::new(session);
         let transport = guard.transport();
-        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport)).await;
-        let (version, stream) = match agreed.unwrap_or(Err(Error::Timeout)) {
+        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport, self.parameters())).await;
+        let (version, stream, limit) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => return Err(guard.refuse(err)),
         };
@@ -83,6 +102,15 @@ impl Client {
                 },
                 status: status.clone(),
             }),
+            Version::Ietf(version) => ietf::session::run(ietf::session::Start {
+                transport: transport.clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles: self.roles.clone(),
+                expect: self.expect.clone(),
+                peer_max_request_id: limit,
+                status: status.clone(),
+            }),
         };
         let session = Session::start(guard.keep(), version, status, driver);
         tracing::info!(version = version.name(), "connected");
@@ -90,17 +118,31 @@ impl Client {
         let _ = timeout(SETUP_TIMEOUT, ready).await;
         Ok(session)
     }
+
+    /// What is said of this side along with the versions.
+    fn parameters(&self) -> ietf::Parameters {
+        let mut parameters = ietf::session::parameters();
+        if let Some(path) = &self.path {
+            parameters.set_bytes(ietf::ParameterBytes::Path, path.clone().into());
+        }
+        if let Some(authority) = &self.authority {
+            parameters.set_bytes(ietf::ParameterBytes::Authority, authority.clone().into());
+        }
+        parameters
+    }
 }
 
-/// The version, and the stream of SETUP where that agreed on it.
+/// The version, the stream of SETUP where that agreed on it, and how many requests
+/// the server allows in versions that count them.
 async fn negotiate<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(Version, Option<Stream<S, ()>>), Error> {
+    parameters: ietf::Parameters,
+) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
     match Negotiation::of(transport.protocol())? {
-        Negotiation::Direct(version) => Ok((version, None)),
+        Negotiation::Direct(version) => Ok((version, None, 0)),
         Negotiation::Setup(offered) => {
-            let (version, stream) = exchange(transport, offered).await?;
-            Ok((version, Some(stream)))
+            let (version, stream, limit) = exchange(transport, offered, parameters).await?;
+            Ok((version, Some(stream), limit))
         }
     }
 }
@@ -109,18 +151,29 @@ async fn negotiate<S: web_transport_trait::Session>(
 async fn exchange<S: web_transport_trait::Session>(
     transport: &S,
     offered: Vec<Version>,
-) -> Result<(Version, Stream<S, ()>), Error> {
+    parameters: ietf::Parameters,
+) -> Result<(Version, Stream<S, ()>, u64), Error> {
     let versions = Version::numbers(&offered);
     let mut stream = Stream::open(transport, ()).await?;
     stream.writer.set_priority(i32::MAX);
-    let offer = ClientSetup { versions };
+    // moq-lite has no use for them.
+    let numbered = |version: &Version| matches!(version, Version::Ietf(_));
+    let parameters = if offered.iter().any(numbered) {
+        parameters
+    } else {
+        ietf::Parameters::default()
+    };
+    let offer = ClientSetup {
+        versions,
+        parameters,
+    };
     stream.writer.encode(&offer).await?;
     let answer: ServerSetup = stream.reader.decode().await?;
     let chosen = offered
         .into_iter()
         .find(|version| version.coding() == answer.version);
     let chosen = chosen.ok_or_else(|| Error::Version(offer.versions, [answer.version].into()))?;
-    Ok((chosen, stream))
+    Ok((chosen, stream, answer.max_request_id()))
 }
 
 /// Closes a transport that does not become a session.

@@ -1,12 +1,15 @@
-//! The transport: an implementation of moq-lite that is usable without
-//! GStreamer.
+//! The transport: an implementation of moq-lite and of IETF moq-transport that is
+//! usable without GStreamer.
 
 mod client;
 pub mod coding;
 mod error;
+pub mod ietf;
 pub mod lite;
 mod model;
+mod order;
 mod path;
+mod roles;
 mod server;
 mod session;
 mod setup;
@@ -24,9 +27,9 @@ pub use stats::{Direction, SessionStats, TrackStats, Traffic};
 pub use version::carries_path;
 
 /// Every version, the preferred first.
-pub const VERSIONS: [coding::Version; 6] = {
+pub const VERSIONS: [coding::Version; 7] = {
     let [first, second, third, fourth] = version::Version::DIRECT;
-    let [fifth, sixth] = version::Version::SETUP;
+    let [fifth, sixth, seventh] = version::Version::SETUP;
     [
         first.coding(),
         second.coding(),
@@ -34,12 +37,13 @@ pub const VERSIONS: [coding::Version; 6] = {
         fourth.coding(),
         fifth.coding(),
         sixth.coding(),
+        seventh.coding(),
     ]
 };
 
 /// The protocol names to offer in the TLS handshake or the WebTransport request,
 /// the preferred first.
-pub const ALPNS: [&str; 5] = {
+pub const ALPNS: [&str; 6] = {
     let [first, second, third, fourth] = version::Version::DIRECT;
     [
         first.alpn(),
@@ -47,5 +51,6 @@ pub const ALPNS: [&str; 5] = {
         third.alpn(),
         fourth.alpn(),
         lite::ALPN,
+        ietf::ALPN,
     ]
 };

@@ -8,8 +8,10 @@ use super::{
     Error, OriginConsumer, OriginProducer, Session,
     client::CloseOnDrop,
     coding::Stream,
+    ietf::{self, ParameterBytes},
     lite,
     lite::session::SETUP_TIMEOUT,
+    roles::Roles,
     setup::{ClientSetup, ServerSetup},
     status::Status,
     version::{Negotiation, Version},
@@ -18,7 +20,7 @@ use super::{
 /// Makes sessions on transports that clients connected.
 #[derive(Clone, Default)]
 pub struct Server {
-    roles: lite::session::Roles,
+    roles: Roles,
 }
 
 impl Server {
@@ -70,13 +72,13 @@ impl Server {
     ) -> Result<Request<S>, Error> {
         let mut guard = CloseOnDrop::new(session);
         let found = timeout(SETUP_TIMEOUT, negotiate(guard.transport())).await;
-        let (version, stream) = match found.unwrap_or(Err(Error::Timeout)) {
+        let (version, stream, offer) = match found.unwrap_or(Err(Error::Timeout)) {
             Ok(found) => found,
             Err(err) => return Err(guard.refuse(err)),
         };
         guard.set_version(version);
-        let Version::Lite(lite) = version;
-        let setup = match timeout(SETUP_TIMEOUT, client_setup(guard.transport(), lite)).await {
+        let setup = client_setup(guard.transport(), version);
+        let setup = match timeout(SETUP_TIMEOUT, setup).await {
             Ok(Ok(setup)) => setup,
             Ok(Err(err)) => return Err(guard.refuse(err)),
             Err(_) => return Err(guard.refuse(Error::Timeout)),
@@ -85,6 +87,7 @@ impl Server {
             guard,
             version,
             stream,
+            offer,
             setup,
         })
     }
@@ -95,6 +98,8 @@ pub struct Request<S: web_transport_trait::Session> {
     guard: CloseOnDrop<S>,
     version: Version,
     stream: Option<Stream<S, ()>>,
+    /// What the client said in the SETUP exchange, if there was one.
+    offer: Option<ClientSetup>,
     setup: Option<lite::Setup>,
 }
 
@@ -107,7 +112,13 @@ impl<S: web_transport_trait::Session> Request<S> {
     /// The path and query that the client asks for, where the version carries them
     /// and the transport has no URL.
     pub fn path(&self) -> Option<&str> {
-        self.setup.as_ref().and_then(|setup| setup.path.as_deref())
+        match (self.version, &self.offer) {
+            (Version::Ietf(_), Some(offer)) => {
+                let path = offer.parameters.get_bytes(ParameterBytes::Path)?;
+                std::str::from_utf8(path).ok()
+            }
+            _ => self.setup.as_ref().and_then(|setup| setup.path.as_deref()),
+        }
     }
 
     /// Starts the session: `publish` is offered to the client, the client's
@@ -128,13 +139,14 @@ impl<S: web_transport_trait::Session> Request<S> {
             guard,
             version,
             mut stream,
+            offer,
             setup,
         } = self;
         let answered = timeout(SETUP_TIMEOUT, answer(stream.as_mut(), version)).await;
         if let Err(err) = answered.unwrap_or(Err(Error::Timeout)) {
             return Err(guard.refuse(err));
         }
-        let mut roles = lite::session::Roles {
+        let mut roles = Roles {
             publish: publish.into(),
             consume: consume.into(),
         };
@@ -153,6 +165,15 @@ impl<S: web_transport_trait::Session> Request<S> {
                 side: lite::session::Side::Server,
                 status: status.clone(),
             }),
+            Version::Ietf(version) => ietf::session::run(ietf::session::Start {
+                transport: guard.transport().clone(),
+                version,
+                stream: stream.map(|stream| stream.with_version(version)),
+                roles,
+                expect: Vec::new(),
+                peer_max_request_id: offer.map_or(0, |offer| offer.max_request_id()),
+                status: status.clone(),
+            }),
         };
         tracing::info!(version = version.name(), "accepted");
         Ok(Session::start(guard.keep(), version, status, driver))
@@ -164,12 +185,13 @@ impl<S: web_transport_trait::Session> Request<S> {
     }
 }
 
-/// The version, and the stream of SETUP where that is to be answered.
+/// The version, the stream of SETUP where that is to be answered, and what the
+/// client said there.
 async fn negotiate<S: web_transport_trait::Session>(
     transport: &S,
-) -> Result<(Version, Option<Stream<S, ()>>), Error> {
+) -> Result<(Version, Option<Stream<S, ()>>, Option<ClientSetup>), Error> {
     let known = match Negotiation::of(transport.protocol())? {
-        Negotiation::Direct(version) => return Ok((version, None)),
+        Negotiation::Direct(version) => return Ok((version, None, None)),
         Negotiation::Setup(known) => known,
     };
     let mut stream = Stream::accept(transport, ()).await?;
@@ -182,20 +204,20 @@ async fn negotiate<S: web_transport_trait::Session>(
     let Some(&chosen) = chosen else {
         return Err(Error::Version(offer.versions, Version::numbers(&known)));
     };
-    Ok((chosen, Some(stream)))
+    Ok((chosen, Some(stream), Some(offer)))
 }
 
 /// What the client says about itself, in the versions in which it does.
 async fn client_setup<S: web_transport_trait::Session>(
     transport: &S,
-    version: lite::Version,
+    version: Version,
 ) -> Result<Option<lite::Setup>, Error> {
-    if version.has_setup_stream() {
-        lite::session::client_setup(transport, version)
-            .await
-            .map(Some)
-    } else {
-        Ok(None)
+    match version {
+        Version::Lite(version) if version.has_setup_stream() => {
+            let setup = lite::session::client_setup(transport, version).await?;
+            Ok(Some(setup))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -205,6 +227,12 @@ async fn answer<S: web_transport_trait::Session>(
     version: Version,
 ) -> Result<(), Error> {
     let Some(stream) = stream else { return Ok(()) };
-    let version = version.coding();
-    stream.writer.encode(&ServerSetup { version }).await
+    let answer = ServerSetup {
+        version: version.coding(),
+        parameters: match version {
+            Version::Lite(_) => ietf::Parameters::default(),
+            Version::Ietf(_) => ietf::session::parameters(),
+        },
+    };
+    stream.writer.encode(&answer).await
 }

@@ -7,31 +7,54 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::coding::{BoundsExceeded, Decode, DecodeError, Encode, Version, Versions};
+use super::{
+    coding::{BoundsExceeded, Decode, DecodeError, Encode, Version, Versions},
+    ietf::{self, ParameterVarInt, Parameters},
+};
 
 /// What the client offers, the preferred version first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ClientSetup {
     pub(crate) versions: Versions,
+    pub(crate) parameters: Parameters,
+}
+
+impl ClientSetup {
+    /// The limit of our requests, in versions that number them.
+    pub(crate) fn max_request_id(&self) -> u64 {
+        max_request_id(&self.parameters)
+    }
 }
 
 /// What the server chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerSetup {
     pub(crate) version: Version,
+    /// None are sent or kept for moq-lite.
+    pub(crate) parameters: Parameters,
+}
+
+impl ServerSetup {
+    /// The limit of our requests, in versions that number them.
+    pub(crate) fn max_request_id(&self) -> u64 {
+        max_request_id(&self.parameters)
+    }
+}
+
+fn max_request_id(parameters: &Parameters) -> u64 {
+    // Without a word none are allowed, until the peer says more.
+    let limit = parameters.get_varint(ParameterVarInt::MaxRequestId);
+    limit.unwrap_or_default()
 }
 
 const CLIENT: u64 = 0x20;
 const SERVER: u64 = 0x21;
 
-/// The most parameters that are read.
-const MAX_PARAMETERS: usize = 64;
-
 impl Encode<()> for ClientSetup {
     fn encode<W: BufMut>(&self, w: &mut W, _: ()) -> Result<(), BoundsExceeded> {
         let mut body = BytesMut::new();
         self.versions.encode(&mut body, ())?;
-        0u64.encode(&mut body, ())?;
+        self.parameters.encode(&mut body, ())?;
         envelope(w, CLIENT, &body)
     }
 }
@@ -41,8 +64,11 @@ impl Decode<()> for ClientSetup {
         let mut body = open(buf, CLIENT)?;
         parse(&mut body, |body| {
             let versions = Versions::decode(body, ())?;
-            skip_parameters(body)?;
-            Ok(Self { versions })
+            let parameters = Parameters::decode(body, ())?;
+            Ok(Self {
+                versions,
+                parameters,
+            })
         })
     }
 }
@@ -51,19 +77,31 @@ impl Encode<()> for ServerSetup {
     fn encode<W: BufMut>(&self, w: &mut W, _: ()) -> Result<(), BoundsExceeded> {
         let mut body = BytesMut::new();
         self.version.encode(&mut body, ())?;
-        0u64.encode(&mut body, ())?;
+        self.parameters.encode(&mut body, ())?;
         envelope(w, SERVER, &body)
     }
 }
 
 impl Decode<()> for ServerSetup {
-    /// Only the version is read: which form the parameters have depends on it.
+    /// Which form the parameters have depends on the version; those of moq-lite are
+    /// skipped.
     fn decode<B: Buf>(buf: &mut B, _: ()) -> Result<Self, DecodeError> {
         let mut body = open(buf, SERVER)?;
         parse(&mut body, |body| {
             let version = Version::decode(body, ())?;
-            body.clear();
-            Ok(Self { version })
+            if ietf::Version::try_from(version).is_err() {
+                body.clear();
+                let parameters = Parameters::default();
+                return Ok(Self {
+                    version,
+                    parameters,
+                });
+            }
+            let parameters = Parameters::decode(body, ())?;
+            Ok(Self {
+                version,
+                parameters,
+            })
         })
     }
 }
@@ -99,21 +137,6 @@ fn parse<T>(
     }
 }
 
-fn skip_parameters(body: &mut Bytes) -> Result<(), DecodeError> {
-    let count = usize::decode(body, ())?;
-    if count > MAX_PARAMETERS {
-        return Err(DecodeError::TooMany);
-    }
-    for _ in 0..count {
-        if u64::decode(body, ())?.is_multiple_of(2) {
-            u64::decode(body, ())?;
-        } else {
-            Bytes::decode(body, ())?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,13 +147,17 @@ mod tests {
     fn the_bytes_are_those_of_the_specification() {
         let client = ClientSetup {
             versions: [LITE_02].into(),
+            parameters: Parameters::default(),
         };
         let bytes = client.encode_bytes(()).unwrap();
         assert_eq!(
             bytes[..],
             *b"\x20\x00\x0a\x01\xc0\0\0\0\xff\x0d\xad\x02\x00"
         );
-        let server = ServerSetup { version: LITE_02 };
+        let server = ServerSetup {
+            version: LITE_02,
+            parameters: Parameters::default(),
+        };
         let bytes = server.encode_bytes(()).unwrap();
         assert_eq!(bytes[..], *b"\x21\x00\x09\xc0\0\0\0\xff\x0d\xad\x02\x00");
     }
@@ -143,6 +170,7 @@ mod tests {
         let setup = ClientSetup::decode(&mut bytes, ()).unwrap();
         let versions = [0xff0d_ad02, 0xff0d_ad01, 0xff00_000e].map(Version);
         assert_eq!(setup.versions, versions.into());
+        assert_eq!(setup.max_request_id(), 0xffff_ffff);
         assert!(bytes.is_empty());
     }
 

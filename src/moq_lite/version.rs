@@ -7,13 +7,14 @@
 use super::{
     Error,
     coding::{self, Versions},
-    lite,
+    ietf, lite,
 };
 
 /// A version of either family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     Lite(lite::Version),
+    Ietf(ietf::Version),
 }
 
 /// What the protocol name of a transport calls for.
@@ -35,15 +36,17 @@ impl Version {
     ];
 
     /// Those that SETUP can agree on, the preferred first.
-    pub(crate) const SETUP: [Self; 2] = [
+    pub(crate) const SETUP: [Self; 3] = [
         Self::Lite(lite::Version::Draft02),
         Self::Lite(lite::Version::Draft01),
+        Self::Ietf(ietf::Version::Draft14),
     ];
 
     /// The number in SETUP.
     pub(crate) const fn coding(self) -> coding::Version {
         match self {
             Self::Lite(version) => version.coding(),
+            Self::Ietf(version) => version.coding(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Version {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Lite(version) => version.name(),
+            Self::Ietf(version) => version.name(),
         }
     }
 
@@ -58,6 +62,7 @@ impl Version {
     pub(crate) const fn alpn(self) -> &'static str {
         match self {
             Self::Lite(version) => version.alpn(),
+            Self::Ietf(_) => ietf::ALPN,
         }
     }
 
@@ -65,6 +70,7 @@ impl Version {
     pub(crate) fn carries_path(self) -> bool {
         match self {
             Self::Lite(version) => version.has_setup_stream(),
+            Self::Ietf(_) => true,
         }
     }
 
@@ -72,6 +78,7 @@ impl Version {
     pub(crate) fn has_goaway(self) -> bool {
         match self {
             Self::Lite(version) => version.has_goaway(),
+            Self::Ietf(_) => true,
         }
     }
 
@@ -79,6 +86,7 @@ impl Version {
     pub(crate) fn session_code(self) -> fn(&Error) -> u32 {
         match self {
             Self::Lite(version) => version.session_code(),
+            Self::Ietf(_) => ietf::session::code,
         }
     }
 
@@ -95,9 +103,14 @@ impl Negotiation {
     /// # Errors
     /// [`Error::Version`] when the name stands for nothing that is spoken here.
     pub(crate) fn of(protocol: Option<&str>) -> Result<Self, Error> {
-        let Some(name) = protocol.filter(|&name| name != lite::ALPN) else {
-            return Ok(Self::Setup(Version::SETUP.to_vec()));
+        let mut setup = Version::SETUP.to_vec();
+        let Some(name) = protocol else {
+            return Ok(Self::Setup(setup));
         };
+        setup.retain(|version| version.alpn() == name);
+        if !setup.is_empty() {
+            return Ok(Self::Setup(setup));
+        }
         let mut direct = Version::DIRECT.into_iter();
         let version = direct.find(|version| version.alpn() == name);
         version.map(Self::Direct).ok_or_else(|| {
@@ -110,5 +123,12 @@ impl Negotiation {
 /// Whether [`super::Client::with_path`] reaches the server on a transport with
 /// this protocol name. Needed where the transport has no URL: raw QUIC.
 pub fn carries_path(protocol: Option<&str>) -> bool {
-    matches!(Negotiation::of(protocol), Ok(Negotiation::Direct(version)) if version.carries_path())
+    match Negotiation::of(protocol) {
+        Ok(Negotiation::Direct(version)) => version.carries_path(),
+        // The server may choose any of them.
+        Ok(Negotiation::Setup(versions)) => {
+            versions.into_iter().all(|version| version.carries_path())
+        }
+        Err(_) => false,
+    }
 }

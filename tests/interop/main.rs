@@ -4,5 +4,8 @@
 
 #[cfg(feature = "plugin")]
 mod elements;
+mod ietf;
+#[path = "../common/pem.rs"]
+mod pem;
 mod relay;
 mod transport;

@@ -1,7 +1,8 @@
 //! A moq-relay of its own for each test.
 
 use std::{
-    io::{BufRead, BufReader},
+    ffi::OsString,
+    io::{BufRead, BufReader, Read},
     net::{TcpListener, UdpSocket},
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -10,10 +11,8 @@ use std::{
 
 /// A running relay; ends with the value.
 pub(crate) struct Relay {
-    process: Child,
+    process: Process,
     pub(crate) port: u16,
-    lines: mpsc::Receiver<String>,
-    log: Vec<String>,
 }
 
 impl Relay {
@@ -25,10 +24,18 @@ impl Relay {
 
     /// As [`Self::start`] on a port that was in use before.
     pub(crate) fn start_at(port: u16) -> Self {
-        let program = std::env::var_os("MOQ_RELAY")
-            .expect("MOQ_RELAY must name the moq-relay program; ./test builds it and sets it");
+        Self::launch(port, &[])
+    }
+
+    /// As [`Self::start`] with more arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::launch(free_port(), arguments)
+    }
+
+    fn launch(port: u16, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{port}");
-        let mut process = Command::new(program)
+        let mut command = Command::new(program("MOQ_RELAY"));
+        command
             .args([
                 "--listen",
                 &address,
@@ -36,37 +43,60 @@ impl Relay {
                 "localhost,127.0.0.1",
             ])
             .args(["--web-http-listen", &address, "--auth-public", "anon/**"])
+            .args(arguments)
             .env(
                 "RUST_LOG",
                 "info,moq_net=debug,moq_relay=debug,moq_tokio=debug",
-            )
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("moq-relay can be started");
-        let stderr = process.stderr.take().expect("stderr is piped");
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if sender.send(without_colours(&line)).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut relay = Self {
-            process,
-            port,
-            lines,
-            log: Vec::new(),
-        };
-        relay.wait_for_log("kind=\"quic\"");
-        relay
+            );
+        let mut process = Process::start(command.stderr(Stdio::piped()));
+        process.wait_for_log("kind=\"quic\"");
+        Self { process, port }
+    }
+
+    /// Waits for a line of the log that contains `text`, also among those that
+    /// were read before.
+    pub(crate) fn wait_for_log(&mut self, text: &str) {
+        self.process.wait_for_log(text);
     }
 
     /// The development URL: its certificate is pinned over HTTP.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/anon", self.port)
+    }
+}
+
+/// A program that runs until the value is dropped, and what it said.
+pub(crate) struct Process {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    log: Vec<String>,
+}
+
+impl Process {
+    /// Starts a program whose log is on the one piped output.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the program can be started");
+        let log: Box<dyn Read + Send> = match (child.stderr.take(), child.stdout.take()) {
+            (Some(stderr), _) => Box::new(stderr),
+            (None, Some(stdout)) => Box::new(stdout),
+            (None, None) => Box::new(std::io::empty()),
+        };
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(log).lines().map_while(Result::ok) {
+                if sender.send(without_colours(&line)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            log: Vec::new(),
+        }
     }
 
     /// Waits for a line of the log that contains `text`, also among those that
@@ -86,21 +116,28 @@ impl Relay {
                         return;
                     }
                 }
-                Err(_) => panic!("the relay never said {text:?}:\n{}", self.log.join("\n")),
+                Err(_) => panic!("it never said {text:?}:\n{}", self.log.join("\n")),
             }
         }
     }
 }
 
-impl Drop for Relay {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
+/// The program that a variable names.
+pub(crate) fn program(variable: &str) -> OsString {
+    std::env::var_os(variable).unwrap_or_else(|| {
+        panic!("{variable} must name a program; ./test builds it and sets the variable")
+    })
+}
+
 /// A port that is free for UDP and TCP.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").expect("a TCP port is free");
         let port = tcp.local_addr().expect("it is bound").port();

@@ -1,5 +1,7 @@
 //! The network layer over real sockets on the loopback interface.
 
 mod dial;
+#[path = "../common/pem.rs"]
+mod pem;
 mod serve;
 mod support;

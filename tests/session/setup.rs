@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-const CLIENT: &[u8] = b"\x20\0\x12\x02\xc0\0\0\0\xff\x0d\xad\x02\xc0\0\0\0\xff\x0d\xad\x01\0";
+const CLIENT: &[u8] = b"\x20\0\x2f\x03\xc0\0\0\0\xff\x0d\xad\x02\xc0\0\0\0\xff\x0d\xad\x01\
+    \xc0\0\0\0\xff\0\0\x0e\x02\x02\x80\x10\0\0\x07\x0egst-plugin-moq";
 const SERVER: &[u8] = b"\x21\0\x09\xc0\0\0\0\xff\x0d\xad\x02\0";
 
 fn closed(by: Side, err: &Error) -> Option<Ending> {
@@ -96,7 +97,7 @@ async fn a_peer_of_either_version_is_served_in_it() {
 async fn a_client_with_no_version_in_common_is_told_so() {
     let (client, server, link) = transport::connect(Config::default());
     let (mut send, _recv) = client.open_bi().await.unwrap();
-    send_all(&mut send, b"\x20\0\x0a\x01\xc0\0\0\0\xff\0\0\x0e\0").await;
+    send_all(&mut send, b"\x20\0\x0a\x01\xc0\0\0\0\xff\0\0\x0d\0").await;
     let result = within(Server::new().accept(server)).await;
     let Err(err) = result else {
         panic!("it was taken")
@@ -106,7 +107,7 @@ async fn a_client_with_no_version_in_common_is_told_so() {
     };
     assert_eq!(
         (theirs[..].to_vec(), ours[..].to_vec()),
-        (vec![Version(0xff00_000e)], VERSIONS[4..].to_vec())
+        (vec![Version(0xff00_000d)], VERSIONS[4..].to_vec())
     );
     assert_eq!(link.end(), closed(Side::Server, &err));
 }
@@ -117,7 +118,7 @@ async fn a_server_that_chooses_what_was_not_offered_is_refused() {
     let answering = async {
         let (mut send, mut recv) = server.accept_bi().await.unwrap();
         assert_eq!(read_all(&mut recv, CLIENT.len()).await, CLIENT);
-        send_all(&mut send, b"\x21\0\x09\xc0\0\0\0\xff\0\0\x0e\0").await;
+        send_all(&mut send, b"\x21\0\x09\xc0\0\0\0\xff\0\0\x0d\0").await;
         (send, recv)
     };
     let connecting = Client::new();

@@ -8,7 +8,6 @@ mod follower;
 mod frames;
 mod incoming;
 mod life;
-mod order;
 mod publisher;
 mod ready;
 mod requests;
@@ -18,4 +17,7 @@ mod streams;
 mod subscriber;
 mod subscription;
 
-pub(crate) use run::{Roles, SETUP_TIMEOUT, Side, Start, client_setup, run};
+pub(crate) use run::{SETUP_TIMEOUT, Side, Start, client_setup, run};
+
+use super::super::order;
+pub(crate) use super::super::roles::Roles;

@@ -5,9 +5,9 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::{sync::oneshot, time::timeout};
 use web_transport_trait::{Session, Stats};
 
-use super::{order, publisher::Publisher, streams, subscriber::Subscriber};
+use super::{Roles, order, publisher::Publisher, streams, subscriber::Subscriber};
 use crate::moq_lite::{
-    Error, Origin, OriginConsumer, OriginProducer, Result,
+    Error, Origin, Result,
     coding::{Reader, Stream, Writer},
     lite::{ControlType, DataType, Goaway, Hops, ProbeLevel, Role, SessionInfo, Setup, Version},
     status::Status,
@@ -15,13 +15,6 @@ use crate::moq_lite::{
 
 /// How long the peer may take to answer before there is a session.
 pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What this side does in a session.
-#[derive(Clone, Default)]
-pub(crate) struct Roles {
-    pub(crate) publish: Option<OriginConsumer>,
-    pub(crate) consume: Option<OriginProducer>,
-}
 
 /// Which side this is.
 pub(crate) enum Side {

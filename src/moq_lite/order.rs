@@ -1,14 +1,14 @@
 //! Which stream is sent first when not all can be.
 
 /// Streams of requests and answers go before all media.
-pub(super) const CONTROL: i32 = i32::MAX;
+pub(crate) const CONTROL: i32 = i32::MAX;
 
 /// The send order of a group's stream; higher is sent first.
 ///
 /// The priority of the subscription decides. Among equal priorities it is the
 /// older subscription, so that group numbers never weigh one track against
 /// another, and inside a subscription it is the newer group.
-pub(super) fn of_group(priority: u8, subscription: u64, sequence: u64) -> i32 {
+pub(crate) fn of_group(priority: u8, subscription: u64, sequence: u64) -> i32 {
     let priority = i32::from(priority) << (SUBSCRIPTION_BITS + SEQUENCE_BITS);
     let subscription = !low_bits(subscription, SUBSCRIPTION_BITS) & mask(SUBSCRIPTION_BITS);
     let order = priority | subscription << SEQUENCE_BITS | low_bits(sequence, SEQUENCE_BITS);

@@ -1,0 +1,130 @@
+//! Takes in the objects of one group's stream.
+
+use bytes::Bytes;
+use web_transport_trait::{RecvStream, Session};
+
+use crate::moq_lite::{
+    self as model, Error, GroupProducer, Result, TrackProducer,
+    coding::Reader,
+    ietf::{GroupHeader, Status, Version},
+};
+
+/// A group's stream of which the header was read.
+pub(super) struct Incoming<S: Session> {
+    pub(super) header: GroupHeader,
+    pub(super) reader: Reader<S::RecvStream, Version>,
+}
+
+/// What follows after a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    More,
+    EndOfTrack,
+}
+
+/// The largest set of extensions that is skipped.
+const MAX_EXTENSIONS: u64 = 64 * 1024;
+
+/// Reads a group into `track`.
+pub(super) async fn receive<S: Session>(incoming: Incoming<S>, track: TrackProducer) -> After {
+    let Incoming { header, mut reader } = incoming;
+    let mut group = Group {
+        track,
+        sequence: header.group_id,
+        producer: None,
+    };
+    let result = group.fill(&header, &mut reader).await;
+    match (&result, group.producer.take()) {
+        (Ok(_), Some(producer)) => producer.close(),
+        (Ok(_), None) => {}
+        (Err(err), producer) => {
+            tracing::debug!(%err, sequence = header.group_id, "group not received whole");
+            reader.abort(err);
+            if let Some(producer) = producer {
+                producer.abort(err.clone());
+            }
+        }
+    }
+    result.unwrap_or(After::More)
+}
+
+struct Group {
+    track: TrackProducer,
+    sequence: u64,
+    /// There is a group from its first object on.
+    producer: Option<GroupProducer>,
+}
+
+impl Group {
+    async fn fill<R: RecvStream>(
+        &mut self,
+        header: &GroupHeader,
+        reader: &mut Reader<R, Version>,
+    ) -> Result<After> {
+        // A frame of the model is an object of subgroup 0: others are layers on
+        // top of it, which a reader does without.
+        if header.sub_group_id != 0 {
+            return Err(Error::Unsupported);
+        }
+        let mut first = true;
+        while let Some(delta) = reader.decode_maybe::<u64>().await? {
+            // Without its beginning a group cannot be decoded. The publisher
+            // sends such a one after LargestObject, or of a higher subgroup.
+            if std::mem::take(&mut first) && delta != 0 {
+                return Err(Error::Old);
+            }
+            if header.flags.has_extensions {
+                let size: u64 = reader.decode().await?;
+                if size > MAX_EXTENSIONS {
+                    return Err(Error::TooLarge);
+                }
+                reader.skip(size as usize).await?;
+            }
+            let size: u64 = reader.decode().await?;
+            if size > model::Group::MAX_BYTES {
+                return Err(Error::TooLarge);
+            }
+            if size > 0 {
+                self.object(size as usize, reader).await?;
+                continue;
+            }
+            match reader.decode::<Status>().await? {
+                Status::Normal => self.producer()?.write_frame(Bytes::new())?,
+                Status::DoesNotExist => {}
+                Status::EndOfGroup => {
+                    reader.closed().await?;
+                    return Ok(After::More);
+                }
+                Status::EndOfTrack => {
+                    reader.closed().await?;
+                    return Ok(After::EndOfTrack);
+                }
+            }
+        }
+        Ok(After::More)
+    }
+
+    async fn object<R: RecvStream>(
+        &mut self,
+        mut missing: usize,
+        reader: &mut Reader<R, Version>,
+    ) -> Result<()> {
+        let mut frame = self.producer()?.create_frame((missing as u64).into())?;
+        while missing > 0 {
+            let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
+            missing -= chunk.len();
+            frame.write_chunk(chunk)?;
+        }
+        frame.close()
+    }
+
+    /// # Errors
+    /// [`Error::Old`] when the group came twice, or is older than what is kept.
+    fn producer(&mut self) -> Result<&mut GroupProducer> {
+        if self.producer.is_none() {
+            let sequence = self.sequence;
+            self.producer = self.track.create_group(model::Group { sequence });
+        }
+        self.producer.as_mut().ok_or(Error::Old)
+    }
+}

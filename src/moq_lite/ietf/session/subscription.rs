@@ -1,0 +1,197 @@
+//! One subscription of ours: its request, its groups, its end.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+use web_transport_trait::Session;
+
+use super::{
+    outbox::Outbox,
+    receive::{After, receive},
+    table::{Event, Events, Table},
+};
+use crate::moq_lite::{
+    Error, PathOwned, Result, TrackProducer,
+    ietf::{FilterType, GroupOrder, RequestId, Subscribe, Unsubscribe},
+};
+
+/// How long streams may come after the end of a track when the publisher does not
+/// know how many they are. moq-lite 0.12.0 and moq-transport 0.14 always say 0.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long to wait before a broadcast that nobody announces is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) struct Subscription<S: Session> {
+    pub(super) outbox: Outbox,
+    pub(super) table: Arc<Table<S>>,
+    pub(super) broadcast: PathOwned,
+    /// Asks again when the broadcast is not there.
+    pub(super) patient: bool,
+}
+
+impl<S: Session> Subscription<S> {
+    /// Fills `track` until it ends or nobody reads it any more.
+    pub(super) async fn run(self, track: TrackProducer) {
+        let result = tokio::select! {
+            biased;
+            result = self.ask(&track) => result,
+            () = track.unused() => Err(Error::Cancel),
+        };
+        tracing::debug!(broadcast = %self.broadcast, track = %track.info.name, ?result, "subscription ended");
+        end(track, result);
+    }
+
+    async fn ask(&self, track: &TrackProducer) -> Result<()> {
+        loop {
+            match self.ask_once(track).await {
+                Err(Error::NotFound) if self.patient => sleep(AGAIN).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn ask_once(&self, track: &TrackProducer) -> Result<()> {
+        let mut events = None;
+        // Answers and streams may be quick, so the table knows the number first.
+        let id = self
+            .outbox
+            .request(|id| {
+                events = Some(self.table.add(id));
+                Subscribe {
+                    request_id: id,
+                    track_namespace: self.broadcast.borrow(),
+                    track_name: Cow::Borrowed(&track.info.name),
+                    // Here the highest number is sent first, there the lowest.
+                    subscriber_priority: 255 - track.info.priority,
+                    group_order: GroupOrder::Descending,
+                    forward: true,
+                    // moq-relay answers LargestObject with the next object, in the
+                    // middle of a group; everything else with the current group
+                    // from its start, which is what a reader needs.
+                    filter_type: FilterType::NextGroup,
+                    start_location: None,
+                    end_group: None,
+                }
+            })
+            .await?;
+        let mut standing = Standing {
+            outbox: &self.outbox,
+            table: &self.table,
+            id,
+            ended: false,
+        };
+        let Some(mut events) = events else {
+            return Err(Error::Cancel);
+        };
+        fill(track, &mut events, &mut standing).await
+    }
+}
+
+/// Fills `track` with what the peer publishes under the request `id`.
+pub(super) async fn published<S: Session>(
+    outbox: Outbox,
+    table: Arc<Table<S>>,
+    id: RequestId,
+    track: TrackProducer,
+    mut events: Events<S>,
+) {
+    let mut standing = Standing {
+        outbox: &outbox,
+        table: &table,
+        id,
+        ended: false,
+    };
+    let result = fill(&track, &mut events, &mut standing).await;
+    end(track, result);
+}
+
+fn end(track: TrackProducer, result: Result<()>) {
+    match result {
+        Ok(()) => track.close(),
+        Err(err) => track.abort(err),
+    }
+}
+
+/// A subscription that the peer knows of. Dropping it takes it back.
+struct Standing<'a, S: Session> {
+    outbox: &'a Outbox,
+    table: &'a Table<S>,
+    id: RequestId,
+    /// The peer ended it.
+    ended: bool,
+}
+
+impl<S: Session> Drop for Standing<'_, S> {
+    fn drop(&mut self) {
+        self.table.remove(self.id);
+        if !self.ended {
+            let request_id = self.id;
+            self.outbox.answer(&Unsubscribe { request_id });
+        }
+    }
+}
+
+/// What is known of the end of a track.
+struct End {
+    streams: u64,
+    deadline: Instant,
+}
+
+async fn fill<S: Session>(
+    track: &TrackProducer,
+    events: &mut Events<S>,
+    standing: &mut Standing<'_, S>,
+) -> Result<()> {
+    let mut groups = JoinSet::new();
+    let mut received = 0;
+    let mut end: Option<End> = None;
+    let ends_by = |streams| End {
+        streams,
+        deadline: Instant::now() + LINGER,
+    };
+    loop {
+        let deadline = match &end {
+            Some(end) if end.streams == received => {
+                while groups.join_next().await.is_some() {}
+                return Ok(());
+            }
+            Some(end) => Some(end.deadline),
+            None => None,
+        };
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(Event::Group(group)) => {
+                    received += 1;
+                    groups.spawn(receive(group, track.clone()));
+                }
+                Some(Event::Done(result, streams)) => {
+                    standing.ended = true;
+                    result?;
+                    end = Some(ends_by(streams));
+                }
+                Some(Event::Refused(err)) => {
+                    standing.ended = true;
+                    return Err(err);
+                }
+                None => return Err(Error::Cancel),
+            },
+            Some(after) = groups.join_next() => {
+                // Other groups may be on their way still.
+                if after.is_ok_and(|after| after == After::EndOfTrack) && end.is_none() {
+                    end = Some(ends_by(UNKNOWN));
+                }
+            }
+            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                end = Some(ends_by(received));
+            }
+        }
+    }
+}
+
+/// A number of streams that is not reached.
+const UNKNOWN: u64 = u64::MAX;

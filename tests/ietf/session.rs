@@ -1,0 +1,93 @@
+//! Our client and our server.
+
+use gstmoq::moq_lite::{Error, Track};
+
+use crate::{
+    common::within,
+    peer::{announced, config, pair},
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_late_joiner_gets_the_current_group_from_its_start_in_both_directions() {
+    let (client, server, _link) = pair(config()).await;
+    assert_eq!(client.session.version_name(), "moq-transport-14");
+    assert_eq!(server.session.version_name(), "moq-transport-14");
+    for (publisher, viewer) in [(&client, &server), (&server, &client)] {
+        let mut broadcast = publisher.has.create_broadcast("room/a\\/b").unwrap();
+        let mut track = broadcast.create_track(Track::new("video"));
+        track.write_frame("old").unwrap();
+        let mut group = track.append_group().unwrap();
+        group.write_frame("keyframe").unwrap();
+        group.write_frame("").unwrap();
+        let remote = announced(&viewer.sees, "room/a\\/b").await;
+        let mut reader = remote.subscribe_track(&Track::new("video"));
+        let mut received = within(reader.recv_group()).await.unwrap().unwrap();
+        assert_eq!(received.info.sequence, 1);
+        for expected in ["keyframe", ""] {
+            let frame = within(received.read_frame()).await.unwrap();
+            assert_eq!(frame.unwrap(), expected);
+        }
+        group.write_frame("last").unwrap();
+        group.close();
+        track.close();
+        let frame = within(received.read_frame()).await.unwrap();
+        assert_eq!(frame.unwrap(), "last");
+        assert!(within(received.read_frame()).await.unwrap().is_none());
+        assert!(within(reader.recv_group()).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_reaches_the_publisher() {
+    let (client, server, _link) = pair(config()).await;
+    let mut broadcast = client.has.create_broadcast("cam").unwrap();
+    let mut track = broadcast.create_track(Track::new("video"));
+    track.write_frame("keyframe").unwrap();
+    let remote = announced(&server.sees, "cam").await;
+    let mut reader = remote.subscribe_track(&Track::new("video"));
+    within(reader.recv_group()).await.unwrap().unwrap();
+    drop(reader);
+    within(track.unused()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_broadcast_and_its_return_are_announced() {
+    let (client, server, _link) = pair(config()).await;
+    let mut broadcast = client.has.create_broadcast("cam").unwrap();
+    let remote = announced(&server.sees, "cam").await;
+    broadcast.close();
+    within(remote.closed()).await;
+    let _again = client.has.create_broadcast("cam").unwrap();
+    announced(&server.sees, "cam").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_of_an_unknown_track_and_of_an_aborted_one_reach_the_reader() {
+    let (client, server, _link) = pair(config()).await;
+    let mut broadcast = client.has.create_broadcast("cam").unwrap();
+    let track = broadcast.create_track(Track::new("video"));
+    broadcast.refuse_requests();
+    let remote = announced(&server.sees, "cam").await;
+    let unknown = remote.subscribe_track(&Track::new("other"));
+    assert!(matches!(
+        within(unknown.closed()).await,
+        Err(Error::NotFound)
+    ));
+    let mut reader = remote.subscribe_track(&Track::new("video"));
+    track.abort(Error::Unauthorized);
+    assert!(matches!(
+        within(reader.recv_group()).await,
+        Err(Error::Unauthorized)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn goaway_is_told_and_the_session_goes_on() {
+    let (client, server, link) = pair(config()).await;
+    server.session.send_goaway("moqt://elsewhere").unwrap();
+    let uri = within(client.session.goaway()).await;
+    assert_eq!(uri.as_deref(), Some("moqt://elsewhere"));
+    let _broadcast = server.has.create_broadcast("cam").unwrap();
+    announced(&client.sees, "cam").await;
+    assert_eq!(link.end(), None);
+}
