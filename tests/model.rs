@@ -4,6 +4,7 @@ mod common;
 
 mod model {
     mod broadcast;
+    mod demand;
     mod group;
     mod origin;
     mod plain;

@@ -4,13 +4,17 @@ mod common;
 
 mod session {
     mod announce;
+    mod demands;
     mod hostile;
     mod life;
     mod peer;
     mod publisher;
+    mod requests;
+    mod routes;
     mod setup;
     mod subscriber;
     mod tracks;
+    mod versions;
 }
 
 /// The error of a result, which must be the given variant.

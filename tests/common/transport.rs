@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) datagram: usize,
     /// What the handshake agreed on.
     pub(crate) protocol: Option<&'static str>,
+    /// What congestion control is said to allow, in bit/s.
+    pub(crate) rate: Option<u64>,
 }
 
 impl Default for Config {
@@ -38,6 +40,7 @@ impl Default for Config {
             bi: 1000,
             datagram: 1200,
             protocol: None,
+            rate: None,
         }
     }
 }
@@ -370,6 +373,14 @@ impl Session {
     }
 }
 
+struct Rate(Option<u64>);
+
+impl wt::Stats for Rate {
+    fn estimated_send_rate(&self) -> Option<u64> {
+        self.0
+    }
+}
+
 impl wt::Session for Session {
     type SendStream = SendStream;
     type RecvStream = RecvStream;
@@ -428,6 +439,10 @@ impl wt::Session for Session {
 
     fn close(&self, code: u32, reason: &str) {
         self.0.close(code, reason);
+    }
+
+    fn stats(&self) -> impl wt::Stats {
+        Rate(self.0.link.0.config.rate)
     }
 
     async fn closed(&self) -> Error {

@@ -34,6 +34,12 @@ async fn a_late_joiner_gets_the_current_group_from_its_start_in_both_directions(
         assert_eq!(frame.unwrap(), "last");
         assert!(within(received.read_frame()).await.unwrap().is_none());
         assert!(within(reader.recv_group()).await.unwrap().is_none());
+        let (sent, received) = (
+            publisher.session.stats().sent,
+            viewer.session.stats().received,
+        );
+        assert_eq!((sent.groups, sent.frames, sent.bytes), (1, 3, 12));
+        assert_eq!(received, sent);
     }
 }
 

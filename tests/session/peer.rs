@@ -202,6 +202,12 @@ impl Peer {
             setup,
             version,
         };
+        // Versions 03 and 04 do not tell how many come.
+        for path in paths {
+            if matches!(version, Version::Draft03 | Version::Draft04) {
+                announced(&origin.consumer, path).await;
+            }
+        }
         (session.unwrap(), origin.consumer, peer, announce)
     }
 

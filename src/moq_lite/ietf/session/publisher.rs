@@ -1,6 +1,9 @@
 //! Answers the peer's requests for tracks.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -11,10 +14,10 @@ use web_transport_trait::Session;
 use super::{
     codes::{self, refused},
     outbox::Outbox,
-    serve::{Serving, Wish, newest},
+    serve::{Serving, Wish},
 };
 use crate::moq_lite::{
-    Error, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
+    Direction, Error, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
     coding::{Encode, Writer},
     ietf::{
         Control, Fetch, FetchError, FetchHeader, FetchOk, FetchType, GroupOrder, Location,
@@ -22,6 +25,7 @@ use crate::moq_lite::{
         SubscribeNamespaceOk, SubscribeOk, SubscribeUpdate, TrackStatus, TrackStatusError,
         TrackStatusOk, Version,
     },
+    status::Status,
 };
 
 /// The most subscriptions that a peer may have at a time.
@@ -35,6 +39,7 @@ pub(super) struct Publisher<S: Session> {
     version: Version,
     origin: OriginConsumer,
     outbox: Outbox,
+    status: Arc<Status>,
     serving: HashMap<RequestId, Served>,
     prefixes: Vec<PathOwned>,
     tasks: JoinSet<Option<RequestId>>,
@@ -52,12 +57,14 @@ impl<S: Session> Publisher<S> {
         version: Version,
         origin: OriginConsumer,
         outbox: Outbox,
+        status: Arc<Status>,
     ) -> Self {
         Self {
             transport,
             version,
             origin,
             outbox,
+            status,
             serving: HashMap::new(),
             prefixes: Vec::new(),
             tasks: JoinSet::new(),
@@ -133,7 +140,7 @@ impl<S: Session> Publisher<S> {
         };
         let (track, newest) = match found {
             Ok(track) => {
-                let newest = newest(&track);
+                let newest = track.latest();
                 (track, newest)
             }
             Err(err) => return refuse(codes::refusal(&err), err.to_string()),
@@ -160,6 +167,11 @@ impl<S: Session> Publisher<S> {
             outbox: self.outbox.clone(),
             id,
             wishes,
+            meter: self.status.meters.start(
+                Direction::Sent,
+                request.track_namespace.as_str(),
+                &request.track_name,
+            ),
         };
         self.tasks.spawn(async move {
             serving.run(track).await;
@@ -195,7 +207,7 @@ impl<S: Session> Publisher<S> {
                 track_alias: 0,
                 expires: 0,
                 group_order: GroupOrder::Descending,
-                largest_location: newest(&track).and_then(before),
+                largest_location: track.latest().and_then(before),
             }),
             Err(err) => self.outbox.answer(&TrackStatusError {
                 request_id,

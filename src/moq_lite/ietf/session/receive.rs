@@ -1,5 +1,7 @@
 //! Takes in the objects of one group's stream.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use web_transport_trait::{RecvStream, Session};
 
@@ -7,6 +9,7 @@ use crate::moq_lite::{
     self as model, Error, GroupProducer, Result, TrackProducer,
     coding::Reader,
     ietf::{GroupHeader, Status, Version},
+    stats::Meter,
 };
 
 /// A group's stream of which the header was read.
@@ -26,14 +29,20 @@ pub(super) enum After {
 const MAX_EXTENSIONS: u64 = 64 * 1024;
 
 /// Reads a group into `track`.
-pub(super) async fn receive<S: Session>(incoming: Incoming<S>, track: TrackProducer) -> After {
+pub(super) async fn receive<S: Session>(
+    incoming: Incoming<S>,
+    track: TrackProducer,
+    meter: Arc<Meter>,
+) -> After {
     let Incoming { header, mut reader } = incoming;
     let mut group = Group {
         track,
         sequence: header.group_id,
         producer: None,
+        meter,
     };
     let result = group.fill(&header, &mut reader).await;
+    group.meter.group(&result.clone().map(|_| ()));
     match (&result, group.producer.take()) {
         (Ok(_), Some(producer)) => producer.close(),
         (Ok(_), None) => {}
@@ -53,6 +62,7 @@ struct Group {
     sequence: u64,
     /// There is a group from its first object on.
     producer: Option<GroupProducer>,
+    meter: Arc<Meter>,
 }
 
 impl Group {
@@ -89,7 +99,10 @@ impl Group {
                 continue;
             }
             match reader.decode::<Status>().await? {
-                Status::Normal => self.producer()?.write_frame(Bytes::new())?,
+                Status::Normal => {
+                    self.producer()?.write_frame(Bytes::new())?;
+                    self.meter.frame(0);
+                }
                 Status::DoesNotExist => {}
                 Status::EndOfGroup => {
                     reader.closed().await?;
@@ -109,13 +122,16 @@ impl Group {
         mut missing: usize,
         reader: &mut Reader<R, Version>,
     ) -> Result<()> {
-        let mut frame = self.producer()?.create_frame((missing as u64).into())?;
+        let size = missing as u64;
+        let mut frame = self.producer()?.create_frame(size.into())?;
         while missing > 0 {
             let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
             missing -= chunk.len();
             frame.write_chunk(chunk)?;
         }
-        frame.close()
+        frame.close()?;
+        self.meter.frame(size);
+        Ok(())
     }
 
     /// # Errors

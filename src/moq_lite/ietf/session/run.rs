@@ -67,10 +67,22 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
     let (ready, announced) = oneshot::channel();
     let (outbox, outgoing) = Outbox::new(version, client, peer_max_request_id);
     let table = Arc::new(Table::new());
-    let subscriber = Subscriber::new(outbox.clone(), table.clone(), roles.consume, expect);
+    let subscriber = Subscriber::new(
+        outbox.clone(),
+        table.clone(),
+        roles.consume,
+        expect,
+        status.clone(),
+    );
     let publish = roles.publish.unwrap_or_else(|| Origin::produce().consumer);
     let announcer = Announcer::new(outbox.clone(), publish.clone());
-    let publisher = Publisher::new(transport.clone(), version, publish, outbox.clone());
+    let publisher = Publisher::new(
+        transport.clone(),
+        version,
+        publish,
+        outbox.clone(),
+        status.clone(),
+    );
 
     let (to_announcer, for_announcer) = mpsc::unbounded_channel();
     let (to_publisher, for_publisher) = mpsc::unbounded_channel();

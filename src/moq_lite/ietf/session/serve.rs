@@ -22,6 +22,7 @@ use crate::moq_lite::{
     coding::{Encode, Writer},
     ietf::{GroupFlags, GroupHeader, Location, PublishDone, RequestId, Status, Subscribe, Version},
     order,
+    stats::Meter,
 };
 
 /// What the peer wants of a track.
@@ -53,12 +54,6 @@ const BEGINNING: Location = Location {
     object: 0,
 };
 
-/// The number of the newest group.
-pub(super) fn newest(track: &TrackConsumer) -> Option<u64> {
-    let group = now(track.clone().next_group())?.ok()??;
-    Some(group.info.sequence)
-}
-
 /// The result of a future that is ready at once.
 pub(super) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -74,6 +69,7 @@ pub(super) struct Serving<S> {
     pub(super) outbox: Outbox,
     pub(super) id: RequestId,
     pub(super) wishes: watch::Receiver<Wish>,
+    pub(super) meter: Arc<Meter>,
 }
 
 impl<S: Session> Serving<S> {
@@ -141,7 +137,9 @@ impl<S: Session> Serving<S> {
 
     async fn serve_group(mut self, group: GroupConsumer, streams: Arc<AtomicU64>) {
         let (id, sequence) = (self.id, group.info.sequence);
-        if let Err(err) = self.send_group(group, &streams).await {
+        let result = self.send_group(group, &streams).await;
+        self.meter.group(&result);
+        if let Err(err) = result {
             tracing::debug!(%err, %id, sequence, "group not sent whole");
         }
     }
@@ -186,7 +184,10 @@ impl<S: Session> Serving<S> {
                 }
             };
             let sent = match frame {
-                Ok(Some(frame)) if object >= first => objects.send(object, frame).await,
+                Ok(Some(frame)) if object >= first => {
+                    self.meter.frame(frame.info.size);
+                    objects.send(object, frame).await
+                }
                 Ok(Some(_)) => Ok(()),
                 Ok(None) => break,
                 Err(err) => Err(err),

@@ -13,11 +13,13 @@ use super::{
     table::{Event, Table},
 };
 use crate::moq_lite::{
-    BroadcastProducer, Error, OriginProducer, Path, PathOwned, Result, Track, TrackProducer,
+    BroadcastProducer, Direction, Error, OriginProducer, Path, PathOwned, Result, Track,
+    TrackProducer,
     ietf::{
         Control, FilterType, GroupOrder, Publish, PublishError, PublishNamespace,
         PublishNamespaceError, PublishNamespaceOk, PublishOk, SubscribeNamespace,
     },
+    status::Status,
 };
 
 /// How long a peer has to announce what is expected of it. moq-relay-ietf 0.7
@@ -31,6 +33,7 @@ pub(super) struct Subscriber<S: Session> {
     /// What the peer is asked to announce.
     prefixes: Vec<PathOwned>,
     expected: Vec<PathOwned>,
+    status: Arc<Status>,
     tasks: JoinSet<Ended>,
 }
 
@@ -47,6 +50,7 @@ impl<S: Session> Subscriber<S> {
         table: Arc<Table<S>>,
         origin: Option<OriginProducer>,
         expected: Vec<PathOwned>,
+        status: Arc<Status>,
     ) -> Self {
         let allowed = origin.iter().flat_map(|origin| origin.allowed());
         let mut prefixes: Vec<PathOwned> = allowed.map(Path::to_owned).collect();
@@ -66,6 +70,7 @@ impl<S: Session> Subscriber<S> {
             namespaces: Namespaces::new(origin),
             prefixes: apart,
             expected,
+            status,
             tasks: JoinSet::new(),
         }
     }
@@ -194,6 +199,8 @@ impl<S: Session> Subscriber<S> {
         };
         let events = self.table.add(request_id);
         self.table.name(request_id, message.track_alias)?;
+        let meters = &self.status.meters;
+        let meter = meters.start(Direction::Received, path.as_str(), &message.track_name);
         let track = broadcast.create_track(Track::new(message.track_name));
         if fresh {
             self.answer_requests(&path, broadcast, false);
@@ -209,7 +216,7 @@ impl<S: Session> Subscriber<S> {
         });
         let (outbox, table) = (self.outbox.clone(), self.table.clone());
         self.tasks.spawn(async move {
-            published(outbox, table, request_id, track, events).await;
+            published(outbox, table, request_id, track, events, meter).await;
             Ended::Published(path)
         });
         Ok(())
@@ -218,12 +225,14 @@ impl<S: Session> Subscriber<S> {
     /// Subscribes to the tracks of a broadcast that somebody reads here.
     fn answer_requests(&mut self, path: &PathOwned, mut from: BroadcastProducer, patient: bool) {
         let (outbox, table, path) = (self.outbox.clone(), self.table.clone(), path.clone());
+        let status = self.status.clone();
         let subscribe = move |track: TrackProducer| {
             let subscription = Subscription {
                 outbox: outbox.clone(),
                 table: table.clone(),
                 broadcast: path.clone(),
                 patient,
+                status: status.clone(),
             };
             subscription.run(track)
         };

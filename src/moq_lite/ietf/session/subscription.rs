@@ -14,8 +14,10 @@ use super::{
     table::{Event, Events, Table},
 };
 use crate::moq_lite::{
-    Error, PathOwned, Result, TrackProducer,
+    Direction, Error, PathOwned, Result, TrackProducer,
     ietf::{FilterType, GroupOrder, RequestId, Subscribe, Unsubscribe},
+    stats::Meter,
+    status::Status,
 };
 
 /// How long streams may come after the end of a track when the publisher does not
@@ -31,6 +33,7 @@ pub(super) struct Subscription<S: Session> {
     pub(super) broadcast: PathOwned,
     /// Asks again when the broadcast is not there.
     pub(super) patient: bool,
+    pub(super) status: Arc<Status>,
 }
 
 impl<S: Session> Subscription<S> {
@@ -87,7 +90,13 @@ impl<S: Session> Subscription<S> {
         let Some(mut events) = events else {
             return Err(Error::Cancel);
         };
-        fill(track, &mut events, &mut standing).await
+        let meters = &self.status.meters;
+        let meter = meters.start(
+            Direction::Received,
+            self.broadcast.as_str(),
+            &track.info.name,
+        );
+        fill(track, &mut events, &mut standing, &meter).await
     }
 }
 
@@ -98,6 +107,7 @@ pub(super) async fn published<S: Session>(
     id: RequestId,
     track: TrackProducer,
     mut events: Events<S>,
+    meter: Arc<Meter>,
 ) {
     let mut standing = Standing {
         outbox: &outbox,
@@ -105,7 +115,7 @@ pub(super) async fn published<S: Session>(
         id,
         ended: false,
     };
-    let result = fill(&track, &mut events, &mut standing).await;
+    let result = fill(&track, &mut events, &mut standing, &meter).await;
     end(track, result);
 }
 
@@ -145,6 +155,7 @@ async fn fill<S: Session>(
     track: &TrackProducer,
     events: &mut Events<S>,
     standing: &mut Standing<'_, S>,
+    meter: &Arc<Meter>,
 ) -> Result<()> {
     let mut groups = JoinSet::new();
     let mut received = 0;
@@ -167,7 +178,7 @@ async fn fill<S: Session>(
             event = events.recv() => match event {
                 Some(Event::Group(group)) => {
                     received += 1;
-                    groups.spawn(receive(group, track.clone()));
+                    groups.spawn(receive(group, track.clone(), meter.clone()));
                 }
                 Some(Event::Done(result, streams)) => {
                     standing.ended = true;
