@@ -13,7 +13,7 @@ use gstmoq::{
     },
     moq_lite::{
         coding::{Buf, Bytes, BytesMut, Decode, Encode, Versions},
-        lite,
+        ietf, lite,
     },
 };
 
@@ -55,10 +55,54 @@ pub(crate) fn wire_lite(data: &[u8]) {
     let _ = lite::Datagram::decode(&mut Bytes::copy_from_slice(data), version);
 }
 
+/// Every message of moq-transport, and what precedes objects.
+pub(crate) fn wire_ietf(data: &[u8]) {
+    let version = ietf::Version::Draft14;
+    macro_rules! each {
+        ($($message:ty),*) => {
+            $(read::<$message, _>(data, version);)*
+        };
+    }
+    each!(
+        ietf::ClientSetup,
+        ietf::ServerSetup,
+        ietf::Subscribe<'_>,
+        ietf::SubscribeOk,
+        ietf::SubscribeError<'_>,
+        ietf::SubscribeUpdate,
+        ietf::Unsubscribe,
+        ietf::Publish<'_>,
+        ietf::PublishOk,
+        ietf::PublishError<'_>,
+        ietf::PublishDone<'_>,
+        ietf::PublishNamespace<'_>,
+        ietf::PublishNamespaceOk,
+        ietf::PublishNamespaceError<'_>,
+        ietf::PublishNamespaceDone<'_>,
+        ietf::PublishNamespaceCancel<'_>,
+        ietf::SubscribeNamespace<'_>,
+        ietf::SubscribeNamespaceOk,
+        ietf::SubscribeNamespaceError<'_>,
+        ietf::UnsubscribeNamespace<'_>,
+        ietf::Fetch<'_>,
+        ietf::FetchOk,
+        ietf::FetchError<'_>,
+        ietf::FetchCancel,
+        ietf::FetchHeader,
+        ietf::TrackStatus<'_>,
+        ietf::GoAway<'_>,
+        ietf::MaxRequestId,
+        ietf::RequestsBlocked,
+        ietf::GroupHeader
+    );
+}
+
 /// What is agreed on before a version is known.
 pub(crate) fn setup(data: &[u8]) {
     read::<Versions, _>(data, ());
     read::<lite::Parameters, _>(data, ());
+    read::<ietf::Parameters, _>(data, ());
+    read::<ietf::ClientSetup, _>(data, ietf::Version::Draft14);
     for version in lite::Version::ALL {
         read::<lite::ClientSetup, _>(data, version);
         read::<lite::ServerSetup, _>(data, version);

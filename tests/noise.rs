@@ -66,6 +66,12 @@ fn messages_of_noise_do_no_harm() {
 }
 
 #[test]
+fn messages_of_the_other_family_do_no_harm_either() {
+    let subscribe = b"\0\x12\x04\x02\x01a\x01b\x01v\x80\x02\x01\x03\x05\x06\0";
+    feed(inputs::wire_ietf, 64, &[subscribe.to_vec()]);
+}
+
+#[test]
 fn setups_of_noise_do_no_harm() {
     let good = b"\x16\x02\xc0\0\0\0\xff\x0d\xad\x02\xc0\0\0\0\xff\x0d\xad\x01\x01\x05\x02ab";
     feed(inputs::setup, 64, &[good.to_vec()]);

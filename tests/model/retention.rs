@@ -1,6 +1,6 @@
 //! What a track keeps of its past.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gstmoq::moq_lite::{Error, Frame, Group, Track, TrackConsumer, TrackProducer};
@@ -181,4 +181,41 @@ fn what_is_let_go_no_longer_counts() {
     assert_eq!(kept(&consumer), [8, 9, 20, 15]);
     late.write_frame(payload).unwrap();
     assert_eq!(kept(&consumer), [9, 20, 15]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stands_still_does_not_keep_what_the_track_let_go() {
+    struct Owner {
+        _alive: Arc<()>,
+    }
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"payload"
+        }
+    }
+    let alive = Arc::new(());
+    let (mut producer, mut consumer) = track();
+    let payload = Bytes::from_owner(Owner {
+        _alive: alive.clone(),
+    });
+    producer.write_frame(payload).unwrap();
+    let reader = consumer.recv_group().await.unwrap().unwrap();
+    producer.append_group().unwrap();
+    assert_eq!(Arc::strong_count(&alive), 2);
+    advance(Track::MAX_AGE + SECOND).await;
+    producer.append_group().unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_err!(reader.clone().read_frame().await, Error::Old);
+}
+
+#[test]
+fn a_group_that_nobody_reads_yet_is_kept() {
+    let (mut producer, consumer) = track();
+    let mut older = producer.append_group().unwrap();
+    producer.append_group().unwrap();
+    drop(producer.consume());
+    older.write_frame("late").unwrap();
+    older.close();
+    let mut reader = consumer.group(0).unwrap();
+    assert_eq!(now(reader.read_frame()).unwrap().unwrap().unwrap(), "late");
 }

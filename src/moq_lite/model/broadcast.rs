@@ -273,3 +273,19 @@ impl BroadcastConsumer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_asked_for_once_are_forgotten() {
+        let mut state = BroadcastState::default();
+        for i in 0..100_000 {
+            drop(state.subscribe(&Track::new(i.to_string())));
+            drop(state.next_request());
+        }
+        assert!(state.requested.len() <= 64, "{}", state.requested.len());
+        assert!(state.queue.is_empty());
+    }
+}
