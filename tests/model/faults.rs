@@ -64,6 +64,7 @@ const MEMORY: &[(&str, Kept)] = &[
     ("the newest group ages", By("the_newest_group_is_kept_however_old_it_is")),
     ("older groups take any number of bytes", By("older_groups_take_no_more_bytes_than_allowed")),
     ("bytes that are written to older groups do not count", By("older_groups_that_go_on_growing_take_no_more_bytes_than_allowed")),
+    ("payload is freed under a lock", By("whoever_owns_payload_may_use_the_track_when_it_is_freed")),
     ("what was let go goes on counting", By("what_is_let_go_no_longer_counts")),
     ("tracks wait for a lock of all tracks", Never("each track counts for itself, and a frame takes the lock of its group only")),
     ("an idle track keeps its past for ever", Never("it is bounded by `Track::MAX_BYTES`; the model has no clock that runs by itself")),

@@ -1,6 +1,10 @@
 //! What a track keeps of its past.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use gstmoq::moq_lite::{Error, Frame, Group, Track, TrackConsumer, TrackProducer};
@@ -218,4 +222,34 @@ fn a_group_that_nobody_reads_yet_is_kept() {
     older.close();
     let mut reader = consumer.group(0).unwrap();
     assert_eq!(now(reader.read_frame()).unwrap().unwrap().unwrap(), "late");
+}
+
+#[test]
+fn whoever_owns_payload_may_use_the_track_when_it_is_freed() {
+    struct Owner {
+        track: TrackConsumer,
+        freed: mpsc::Sender<Option<u64>>,
+    }
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"payload"
+        }
+    }
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            let _ = self.freed.send(self.track.latest());
+        }
+    }
+    let (freed, wait) = mpsc::channel();
+    // A deadlock is to fail this test, not to hold it up.
+    thread::spawn(move || {
+        let (mut producer, track) = track();
+        let payload = Bytes::from_owner(Owner { track, freed });
+        producer.write_frame(payload).unwrap();
+        for _ in 0..Track::MAX_GROUPS + 1 {
+            producer.append_group().unwrap();
+        }
+    });
+    let latest = wait.recv_timeout(30 * SECOND).unwrap();
+    assert_eq!(latest, Some(Track::MAX_GROUPS as u64 + 1));
 }

@@ -35,7 +35,7 @@ impl Budget {
     /// Lets groups go until the rest fits. Not to be called under the lock of a group.
     pub(super) fn enforce(&self) {
         if let Some(track) = self.track.upgrade() {
-            track.peek(TrackState::forget);
+            drop(track.peek(TrackState::forget));
         }
     }
 }

@@ -348,14 +348,21 @@ impl SharedGroup {
         });
     }
 
-    /// Lets the frames go. Readers that have them all still see the clean end;
-    /// frames that are still being written end here.
-    pub(super) fn expire(&self) {
-        let frames = self.state.force(|group| {
+    /// Takes no more frames and counts no longer. To be followed by [`Self::expire`].
+    pub(super) fn retire(&self) {
+        self.state.peek(|group| {
             group.is_old = true;
             for budget in group.budgets.drain(..) {
                 budget.remove(group.bytes);
             }
+        });
+    }
+
+    /// Lets the frames go. Readers that have them all still see the clean end;
+    /// frames that are still being written end here. This runs code of whoever
+    /// owns the payload, so not to be called under a lock.
+    pub(super) fn expire(&self) {
+        let frames = self.state.force(|group| {
             group.expired += group.frames.len();
             std::mem::take(&mut group.frames)
         });

@@ -74,6 +74,18 @@ struct Entry {
 
 impl Content for TrackState {}
 
+/// Groups that a track let go. Their frames are freed when this is dropped, which is
+/// not under the lock of the track.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Retired(Vec<SharedGroup>);
+
+impl Drop for Retired {
+    fn drop(&mut self) {
+        self.0.iter().for_each(SharedGroup::expire);
+    }
+}
+
 impl TrackState {
     fn new(track: Weak<Self>) -> Self {
         Self {
@@ -87,7 +99,8 @@ impl TrackState {
         }
     }
 
-    fn insert(&mut self, group: SharedGroup, now: Instant) -> bool {
+    /// `None` when the group is refused.
+    fn insert(&mut self, group: SharedGroup, now: Instant) -> Option<Retired> {
         let sequence = group.info.sequence;
         let late = self.latest().is_some_and(|latest| sequence <= latest);
         let known = late
@@ -99,7 +112,7 @@ impl TrackState {
             || self.forgotten.is_some_and(|oldest| sequence <= oldest)
             || !group.info.is_valid()
         {
-            return false;
+            return None;
         }
         if let Some(last) = self.groups.back_mut() {
             last.followed = Some(now);
@@ -118,13 +131,13 @@ impl TrackState {
             followed: None,
         });
         self.arrivals += 1;
-        self.forget();
-        true
+        Some(self.forget())
     }
 
     /// Lets groups go until age, bytes and number of the rest are within limits.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn forget(&mut self) -> Retired {
         let now = Instant::now();
+        let mut retired = Retired::default();
         while let Some(index) = self.oldest() {
             let entry = &self.groups[index];
             let aged = entry
@@ -138,8 +151,10 @@ impl TrackState {
                 break;
             };
             self.forgotten = self.forgotten.max(Some(entry.group.info.sequence));
-            entry.group.expire();
+            entry.group.retire();
+            retired.0.push(entry.group);
         }
+        retired
     }
 
     /// The first group that is not the newest.
@@ -223,15 +238,17 @@ impl TrackProducer {
     /// # Errors
     /// The reason of the end when the track has ended.
     pub fn append_group(&mut self) -> Result<GroupProducer> {
-        self.state.modify(|track| {
-            let sequence = track.latest().map_or(0, |latest| latest + 1);
-            if sequence > VarInt::MAX.into_inner() {
-                return Err(Error::TooLarge);
-            }
-            let group = GroupProducer::from(Group { sequence });
-            track.insert(group.share(), Instant::now());
-            Ok(group)
-        })?
+        self.state
+            .modify(|track| {
+                let sequence = track.latest().map_or(0, |latest| latest + 1);
+                if sequence > VarInt::MAX.into_inner() {
+                    return Err(Error::TooLarge);
+                }
+                let group = GroupProducer::from(Group { sequence });
+                let retired = track.insert(group.share(), Instant::now());
+                Ok((group, retired))
+            })?
+            .map(|(group, _)| group)
     }
 
     /// Appends a group with one frame.
@@ -301,7 +318,7 @@ impl TrackProducer {
         let inserted = self
             .state
             .modify(|track| track.insert(group, Instant::now()));
-        inserted.unwrap_or(false)
+        inserted.is_ok_and(|retired| retired.is_some())
     }
 }
 
