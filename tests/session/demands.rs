@@ -239,6 +239,31 @@ async fn a_group_that_is_older_than_wanted_is_reset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_an_age_an_unfinished_group_ends_with_the_next_and_a_whole_one_arrives() {
+    for version in RANGED {
+        let mut scene = scene(version).await;
+        let newest = SubscribeUpdate {
+            max_age: Duration::ZERO,
+            ..wants()
+        };
+        let _stream = scene.subscribe(newest).await;
+        scene.track.write_frame("whole").unwrap();
+        let (_, mut whole) = scene.peer.accept_group().await;
+        let mut unfinished = scene.track.append_group().unwrap();
+        unfinished.write_frame("a").unwrap();
+        let (_, mut group) = scene.peer.accept_group().await;
+        scene.track.write_frame("next").unwrap();
+        let _next = scene.peer.accept_group().await;
+        while within(whole.read(100)).await.unwrap().is_some() {}
+        let ended = async {
+            while group.read(100).await?.is_some() {}
+            Ok::<_, Error>(())
+        };
+        assert_err!(within(ended).await, Error::Old);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_update_changes_the_order_and_the_range_of_what_is_under_way() {
     for version in RANGED {
         let mut scene = scene(version).await;

@@ -24,7 +24,13 @@ pub(super) struct Life {
     priority: u8,
     /// When a newer group was first seen.
     followed: Option<Instant>,
+    /// The age that it may have in any case.
+    least: Duration,
 }
+
+/// What is written whole is mostly there, and resetting it would only take that back: packets of sound, each a
+/// group of its own, would hardly ever arrive where no age is allowed.
+const DELIVERY: Duration = Duration::from_secs(1);
 
 /// What happens to a group.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +49,13 @@ impl Life {
             pace,
             priority,
             followed: None,
+            least: Duration::ZERO,
         }
+    }
+
+    /// All of the group is written and only has to arrive.
+    pub(super) fn written(&mut self) {
+        self.least = DELIVERY;
     }
 
     /// The priority that was last told.
@@ -85,7 +97,8 @@ impl Life {
 
     /// `true` once the group is too old, `false` when the pace changed before.
     async fn expires(&mut self, pace: Pace) -> bool {
-        let deadline = self.followed.and_then(|at| at.checked_add(pace.max_age));
+        let age = pace.max_age.max(self.least);
+        let deadline = self.followed.and_then(|at| at.checked_add(age));
         let expiry = async {
             match deadline {
                 Some(deadline) => sleep_until(deadline).await,
@@ -153,9 +166,13 @@ mod tests {
         let mut life = Life::new(5, sender.subscribe());
         let waits = tokio::time::timeout(Duration::from_secs(60), life.event());
         assert!(waits.await.is_err());
+        let mut written = Life::new(5, sender.subscribe());
+        written.written();
         sender.send_replace(Pace { newest: 6, ..pace });
         let start = Instant::now();
         assert_eq!(life.event().await, Event::Expired);
         assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(written.event().await, Event::Expired);
+        assert_eq!(start.elapsed(), DELIVERY);
     }
 }

@@ -278,6 +278,7 @@ impl<S: Session> Sender<S> {
             sent = self.send_frames(stream, group, frames, &mut life) => sent?,
         }
         drop(kept);
+        life.written();
         loop {
             tokio::select! {
                 biased;
