@@ -196,7 +196,7 @@ fn what_a_layer_may_name_is_let_through() {
 }
 
 /// Files that may hold `unsafe`, each with the reason in its first lines.
-const UNSAFE: [&str; 0] = [];
+const UNSAFE: [&str; 1] = ["moq_lite/coding/sizer.rs"];
 
 /// One rule: files whose name starts with `of` may name of everything that
 /// starts with `what` only that which starts with one of `but`.

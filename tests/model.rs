@@ -5,6 +5,7 @@ mod common;
 mod model {
     mod broadcast;
     mod demand;
+    mod faults;
     mod group;
     mod origin;
     mod plain;

@@ -12,6 +12,7 @@ mod session {
     mod requests;
     mod routes;
     mod setup;
+    mod streams;
     mod subscriber;
     mod tracks;
     mod versions;

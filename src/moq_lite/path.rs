@@ -195,7 +195,7 @@ impl<V> Encode<V> for Path<'_> {
 }
 
 #[cfg(feature = "serde")]
-impl<'de: 'a, 'a> serde::Deserialize<'de> for Path<'a> {
+impl<'de> serde::Deserialize<'de> for Path<'_> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self::from)
     }

@@ -187,9 +187,38 @@ fn inserting_and_removing_tell_whether_the_name_was_taken() {
 #[test]
 fn a_request_that_is_over_is_no_longer_there_to_remove() {
     let (mut producer, consumer) = broadcast();
-    drop(consumer.subscribe_track(&Track::new("video")));
+    let _reader = consumer.subscribe_track(&Track::new("video"));
     drop(block_on(producer.requested_track()));
     assert!(!producer.remove_track("video"));
+}
+
+#[test]
+fn a_request_that_was_given_up_is_not_handed_out() {
+    let (mut producer, consumer) = broadcast();
+    drop(consumer.subscribe_track(&Track::new("a")));
+    let _reader = consumer.subscribe_track(&Track::new("b"));
+    assert_eq!(block_on(producer.requested_track()).unwrap().info.name, "b");
+    // Who comes back before it is looked at finds the request still there.
+    drop(consumer.subscribe_track(&Track::new("c")));
+    let reader = consumer.subscribe_track(&Track::new("c"));
+    let request = block_on(producer.requested_track()).unwrap();
+    request.close();
+    assert!(block_on(reader.closed()).is_ok());
+}
+
+#[test]
+fn requests_that_were_given_up_leave_room_for_others() {
+    let (mut producer, consumer) = broadcast();
+    for i in 0..3 * Broadcast::MAX_REQUESTS {
+        let reader = consumer.subscribe_track(&Track::new(i.to_string()));
+        assert!(now(reader.closed()).is_none());
+    }
+    let _reader = consumer.subscribe_track(&Track::new("real"));
+    assert_eq!(
+        block_on(producer.requested_track()).unwrap().info.name,
+        "real"
+    );
+    assert!(now(producer.requested_track()).is_none());
 }
 
 #[test]

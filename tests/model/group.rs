@@ -197,6 +197,38 @@ fn a_frame_may_be_closed_on_a_clone_that_wrote_nothing() {
 }
 
 #[test]
+fn a_frame_of_tiny_chunks_is_few_chunks_in_memory() {
+    let size = 64 * 1024;
+    let (mut producer, mut consumer) = frame(size);
+    let mut follower = consumer.clone();
+    let mut followed = 0;
+    for i in 0..size {
+        producer.write_chunk(vec![i as u8]).unwrap();
+        // Who keeps up sees each chunk as it comes.
+        let chunk = block_on(follower.read_chunk()).unwrap().unwrap();
+        assert_eq!(chunk, vec![i as u8]);
+        followed += chunk.len() as u64;
+    }
+    producer.close().unwrap();
+    assert_eq!(followed, size);
+    assert!(block_on(follower.read_chunk()).unwrap().is_none());
+    let chunks = block_on(consumer.read_chunks()).unwrap();
+    assert!(chunks.len() as u64 <= 2 + size / 1024, "{}", chunks.len());
+    let expected: Vec<_> = (0..size).map(|i| i as u8).collect();
+    assert_eq!(chunks.concat(), expected);
+}
+
+#[test]
+fn a_whole_frame_of_tiny_pieces_is_put_together_too() {
+    let (mut producer, mut consumer) = group();
+    let pieces = (0..10_000_u32).map(|i| Bytes::from(vec![i as u8]));
+    producer.write_frame_chunks(pieces.clone()).unwrap();
+    let read = block_on(consumer.read_frame_chunks()).unwrap().unwrap();
+    assert!(read.len() <= 2 + 10, "{}", read.len());
+    assert_eq!(read.concat(), pieces.collect::<Vec<_>>().concat());
+}
+
+#[test]
 fn an_empty_frame_ends_at_once() {
     let (producer, mut consumer) = frame(0);
     producer.close().unwrap();

@@ -1,6 +1,10 @@
 //! What a track keeps of its past.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use gstmoq::moq_lite::{Error, Frame, Group, Track, TrackConsumer, TrackProducer};
@@ -145,4 +149,107 @@ fn no_more_older_groups_are_kept_than_allowed() {
         producer.append_group().unwrap();
     }
     assert_eq!(kept(&consumer), (2..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn older_groups_that_go_on_growing_take_no_more_bytes_than_allowed() {
+    let (mut producer, consumer) = track();
+    let payload = Bytes::from(vec![0; 1 << 20]);
+    let mut growing: Vec<_> = (0..4).map(|_| producer.append_group().unwrap()).collect();
+    // No group begins any more: what is written to the old ones counts.
+    let mut refused = 0;
+    for _ in 0..Group::MAX_BYTES >> 20 {
+        for group in &mut growing {
+            refused += usize::from(group.write_frame(payload.clone()).is_err());
+        }
+    }
+    assert_eq!(kept(&consumer), [1, 2, 3]);
+    assert!(refused > 0);
+    let late = producer.create_group(Group { sequence: 1 << 40 });
+    assert!(late.is_some());
+    assert_eq!(kept(&consumer), [2, 3, 1 << 40]);
+}
+
+#[test]
+fn what_is_let_go_no_longer_counts() {
+    let (mut producer, consumer) = track();
+    let payload = Bytes::from(vec![0; Group::MAX_BYTES as usize]);
+    for _ in 0..10 {
+        producer.write_frame(payload.clone()).unwrap();
+    }
+    assert_eq!(kept(&consumer), [7, 8, 9]);
+    // A late group is an older one from its first byte.
+    producer.create_group(Group { sequence: 20 }).unwrap();
+    assert_eq!(kept(&consumer), [8, 9, 20]);
+    let mut late = producer.create_group(Group { sequence: 15 }).unwrap();
+    assert_eq!(kept(&consumer), [8, 9, 20, 15]);
+    late.write_frame(payload).unwrap();
+    assert_eq!(kept(&consumer), [9, 20, 15]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stands_still_does_not_keep_what_the_track_let_go() {
+    struct Owner {
+        _alive: Arc<()>,
+    }
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"payload"
+        }
+    }
+    let alive = Arc::new(());
+    let (mut producer, mut consumer) = track();
+    let payload = Bytes::from_owner(Owner {
+        _alive: alive.clone(),
+    });
+    producer.write_frame(payload).unwrap();
+    let reader = consumer.recv_group().await.unwrap().unwrap();
+    producer.append_group().unwrap();
+    assert_eq!(Arc::strong_count(&alive), 2);
+    advance(Track::MAX_AGE + SECOND).await;
+    producer.append_group().unwrap();
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_err!(reader.clone().read_frame().await, Error::Old);
+}
+
+#[test]
+fn a_group_that_nobody_reads_yet_is_kept() {
+    let (mut producer, consumer) = track();
+    let mut older = producer.append_group().unwrap();
+    producer.append_group().unwrap();
+    drop(producer.consume());
+    older.write_frame("late").unwrap();
+    older.close();
+    let mut reader = consumer.group(0).unwrap();
+    assert_eq!(now(reader.read_frame()).unwrap().unwrap().unwrap(), "late");
+}
+
+#[test]
+fn whoever_owns_payload_may_use_the_track_when_it_is_freed() {
+    struct Owner {
+        track: TrackConsumer,
+        freed: mpsc::Sender<Option<u64>>,
+    }
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            b"payload"
+        }
+    }
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            let _ = self.freed.send(self.track.latest());
+        }
+    }
+    let (freed, wait) = mpsc::channel();
+    // A deadlock is to fail this test, not to hold it up.
+    thread::spawn(move || {
+        let (mut producer, track) = track();
+        let payload = Bytes::from_owner(Owner { track, freed });
+        producer.write_frame(payload).unwrap();
+        for _ in 0..Track::MAX_GROUPS + 1 {
+            producer.append_group().unwrap();
+        }
+    });
+    let latest = wait.recv_timeout(30 * SECOND).unwrap();
+    assert_eq!(latest, Some(Track::MAX_GROUPS as u64 + 1));
 }

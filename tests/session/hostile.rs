@@ -181,9 +181,12 @@ async fn a_thousand_requests_at_once_are_served() {
     for stream in &mut streams {
         let _: gstmoq::moq_lite::lite::SubscribeOk = within(stream.reader.decode()).await.unwrap();
     }
-    drop(streams);
+    let mut requests = Vec::new();
     for _ in 0..900 {
-        let request = within(cam.requested_track()).await.unwrap();
+        requests.push(within(cam.requested_track()).await.unwrap());
+    }
+    drop(streams);
+    for request in requests {
         within(request.unused()).await;
     }
     assert!(now(session.closed()).is_none());

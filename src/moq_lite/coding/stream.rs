@@ -14,7 +14,8 @@ pub struct Stream<S: Session, V> {
 }
 
 impl<S: Session, V> Stream<S, V> {
-    /// Opens a stream; waits while the peer allows no more.
+    /// Opens a stream; waits while the peer allows no more. As cancel safe as the
+    /// transport, which over QUIC it is.
     ///
     /// # Errors
     /// When the session ended.
@@ -26,7 +27,8 @@ impl<S: Session, V> Stream<S, V> {
         Ok(Self::from_halves(halves, version))
     }
 
-    /// Waits for a stream of the peer.
+    /// Waits for a stream of the peer. As cancel safe as the transport, which over QUIC
+    /// it is.
     ///
     /// # Errors
     /// When the session ended.

@@ -92,8 +92,8 @@ impl<S: SendStream, V> Writer<S, V> {
     }
 
     /// Streams of a higher order are sent first.
-    pub fn set_priority(&mut self, order: i32) {
-        self.stream().set_priority(order);
+    pub fn set_priority(&mut self, order: impl Into<i32>) {
+        self.stream().set_priority(order.into());
     }
 
     /// Goes on in another version.

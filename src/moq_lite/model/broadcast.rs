@@ -58,6 +58,19 @@ impl Content for BroadcastState {
 }
 
 impl BroadcastState {
+    /// The oldest request that somebody still waits for.
+    fn next_request(&mut self) -> Option<TrackProducer> {
+        std::iter::from_fn(|| self.queue.pop_front()).find(TrackProducer::is_used)
+    }
+
+    /// Whether too many wait, not counting requests that were given up.
+    fn is_full(&mut self) -> bool {
+        if self.queue.len() >= Broadcast::MAX_REQUESTS {
+            self.queue.retain(TrackProducer::is_used);
+        }
+        self.queue.len() >= Broadcast::MAX_REQUESTS
+    }
+
     fn insert(&mut self, track: SharedTrack) -> bool {
         let name = track.info.name.clone();
         let waiting = self.requested.remove(&name).and_then(|weak| weak.upgrade());
@@ -84,7 +97,7 @@ impl BroadcastState {
             producer.abort(Error::Cancel);
         } else if self.refuse {
             producer.abort(Error::NotFound);
-        } else if self.queue.len() >= Broadcast::MAX_REQUESTS {
+        } else if self.is_full() {
             producer.abort(Error::TooLarge);
         } else {
             if self.requested.len() >= self.sweep_at {
@@ -107,11 +120,11 @@ pub struct BroadcastProducer {
 }
 
 impl BroadcastProducer {
-    /// The next track that a consumer asked for and that is not published.
-    /// Each goes to one clone. `None` when the broadcast has ended. Cancel safe.
+    /// The next track that a consumer asked for and that is not published, unless it
+    /// was given up since. Each goes to one clone. `None` when the broadcast has ended. Cancel safe.
     pub async fn requested_track(&mut self) -> Option<TrackProducer> {
         self.state
-            .wait(|state| match state.queue.pop_front() {
+            .wait(|state| match state.next_request() {
                 Some(track) => Some(Some(track)),
                 None => state.closed.then_some(None),
             })
@@ -258,5 +271,21 @@ impl BroadcastConsumer {
         if let Some(hook) = hook {
             hook();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_were_asked_for_once_are_forgotten() {
+        let mut state = BroadcastState::default();
+        for i in 0..100_000 {
+            drop(state.subscribe(&Track::new(i.to_string())));
+            drop(state.next_request());
+        }
+        assert!(state.requested.len() <= 64, "{}", state.requested.len());
+        assert!(state.queue.is_empty());
     }
 }

@@ -50,16 +50,12 @@ struct State<T> {
 
 impl<T: Content> Producer<T> {
     pub(super) fn new(value: T) -> Self {
-        let state = State {
-            value,
-            end: None,
-            producers: 1,
-            consumers: 0,
-        };
-        Self(Arc::new(Cell {
-            state: Mutex::new(state),
-            changed: Notify::new(),
-        }))
+        Self(Arc::new(Cell::new(value)))
+    }
+
+    /// A cell whose value knows its cell.
+    pub(super) fn new_cyclic(value: impl FnOnce(Weak<T>) -> T) -> Self {
+        Self(Arc::new_cyclic(|cell| Cell::new(value(Weak(cell.clone())))))
     }
 
     /// Changes the value and wakes every reader, unless the cell has ended.
@@ -89,6 +85,10 @@ impl<T: Content> Producer<T> {
 
     pub(super) fn consume(&self) -> Consumer<T> {
         Consumer::new(&self.0)
+    }
+
+    pub(super) fn has_consumers(&self) -> bool {
+        self.0.state.lock().consumers > 0
     }
 
     pub(super) fn share(&self) -> Shared<T> {
@@ -250,6 +250,20 @@ impl<T: Content> Weak<T> {
 }
 
 impl<T> Cell<T> {
+    /// Has one producer.
+    fn new(value: T) -> Self {
+        let state = State {
+            value,
+            end: None,
+            producers: 1,
+            consumers: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
     async fn wait<R>(&self, mut ready: impl FnMut(&mut State<T>) -> Option<R>) -> R {
         loop {
             if let Some(result) = ready(&mut self.state.lock()) {

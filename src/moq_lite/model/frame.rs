@@ -1,11 +1,11 @@
 //! A frame: one blob whose size is known before its bytes.
 
 use bytes::{Bytes, BytesMut};
-use smallvec::SmallVec;
 
 use super::{
     Produce, Timestamp,
     cell::{Consumer, Content, Producer, Shared},
+    chunks::{Chunks, Pieces, Place},
     stamp::Stamp,
 };
 use crate::moq_lite::{Error, Result};
@@ -39,14 +39,8 @@ macro_rules! from_integers {
 
 from_integers!(u16, u32, u64, usize);
 
-/// The pieces of a frame; two fit without an allocation.
-pub(super) type Chunks = SmallVec<[Bytes; 2]>;
-
 #[derive(Default)]
-pub(super) struct FrameState {
-    chunks: Chunks,
-    written: u64,
-}
+pub(super) struct FrameState(Chunks);
 
 impl Content for FrameState {}
 
@@ -60,7 +54,8 @@ pub struct FrameProducer {
 }
 
 impl FrameProducer {
-    /// Appends a chunk; it is not copied.
+    /// Appends a chunk. It is not copied, unless the frame consists of more than
+    /// two chunks of less than 1 KiB on average: those are put together.
     ///
     /// # Errors
     /// [`Error::WrongSize`] when the frame would become larger than announced,
@@ -76,17 +71,10 @@ impl FrameProducer {
     /// As [`Self::write_chunk`].
     pub fn write_chunks(&mut self, chunks: impl IntoIterator<Item = Bytes>) -> Result<()> {
         let size = self.info.size;
-        let fits = self.state.modify(|state| {
+        let fits = self.state.modify(|FrameState(written)| {
             chunks.into_iter().all(|chunk| {
-                let written = state.written.saturating_add(chunk.len() as u64);
-                let fits = written <= size;
-                if fits {
-                    state.written = written;
-                    if !chunk.is_empty() {
-                        state.chunks.push(chunk);
-                    }
-                }
-                fits
+                let rest = (size - written.size()).checked_sub(chunk.len() as u64);
+                rest.inspect(|rest| written.push(chunk, *rest)).is_some()
             })
         })?;
         if fits {
@@ -102,7 +90,10 @@ impl FrameProducer {
     /// # Errors
     /// [`Error::WrongSize`] when bytes are missing, which is what readers get too.
     pub fn close(self) -> Result<()> {
-        let complete = self.state.modify(|state| state.written)? == self.info.size;
+        let complete = self.state.modify(|FrameState(written)| {
+            written.finish();
+            written.size() == self.info.size
+        })?;
         let end = if complete {
             Ok(())
         } else {
@@ -150,13 +141,12 @@ pub struct FrameConsumer {
     pub info: Frame,
     stamp: Stamp,
     source: Source,
-    /// Chunks that were read.
-    read: usize,
+    read: Place,
 }
 
 #[derive(Clone)]
 enum Source {
-    Whole(Chunks),
+    Whole(Pieces),
     Live(Consumer<FrameState>),
 }
 
@@ -166,16 +156,16 @@ impl FrameConsumer {
             info,
             stamp,
             source: Source::Live(state),
-            read: 0,
+            read: Place::default(),
         }
     }
 
-    pub(super) fn whole(chunks: Chunks, stamp: Stamp) -> Self {
+    pub(super) fn whole(chunks: Pieces, stamp: Stamp) -> Self {
         Self {
             info: Frame::from(chunks.iter().map(Bytes::len).sum::<usize>()),
             stamp,
             source: Source::Whole(chunks),
-            read: 0,
+            read: Place::default(),
         }
     }
 
@@ -193,17 +183,14 @@ impl FrameConsumer {
     /// # Errors
     /// Why the frame was aborted, after every chunk written before.
     pub async fn read_chunk(&mut self) -> Result<Option<Bytes>> {
-        let read = self.read;
-        let chunk = match &self.source {
-            Source::Whole(chunks) => chunks.get(read).cloned(),
+        let place = &mut self.read;
+        match &self.source {
+            Source::Whole(chunks) => Ok(place.next(chunks)),
             Source::Live(state) => {
-                state
-                    .next(|frame| frame.chunks.get(read).cloned().map(Ok))
-                    .await?
+                let next = |FrameState(written): &mut FrameState| written.next(place).map(Ok);
+                state.next(next).await
             }
-        };
-        self.read += usize::from(chunk.is_some());
-        Ok(chunk)
+        }
     }
 
     /// The chunks that this handle has not read, once the frame is complete.
@@ -212,16 +199,16 @@ impl FrameConsumer {
     /// # Errors
     /// Why the frame was aborted, even when chunks are there.
     pub async fn read_chunks(&mut self) -> Result<Vec<Bytes>> {
-        let chunks: Vec<_> = match &self.source {
-            Source::Whole(chunks) => chunks[self.read..].to_vec(),
+        let place = &mut self.read;
+        match &self.source {
+            Source::Whole(chunks) => Ok(std::iter::from_fn(|| place.next(chunks)).collect()),
             Source::Live(state) => {
                 state.ended().await?;
-                let read = self.read;
-                state.share().peek(|frame| frame.chunks[read..].to_vec())
+                Ok(state
+                    .share()
+                    .peek(|FrameState(written)| written.rest(place)))
             }
-        };
-        self.read += chunks.len();
-        Ok(chunks)
+        }
     }
 
     /// As [`Self::read_chunks`] in one piece, which is copied only when there

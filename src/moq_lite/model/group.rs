@@ -1,10 +1,15 @@
 //! A group: frames that are delivered in order and decoded together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::{
-    Chunks, Frame, FrameConsumer, FrameProducer, Produce, Timestamp,
+    Frame, FrameConsumer, FrameProducer, Produce, Timestamp,
+    budget::Budget,
     cell::{Consumer, Content, Producer, Shared},
+    chunks::{Pieces, gather},
     frame::FrameState,
     stamp::Stamp,
 };
@@ -56,7 +61,7 @@ pub(super) struct Slot {
 }
 
 pub(super) enum Body {
-    Whole(Chunks),
+    Whole(Pieces),
     Live(Frame, Shared<FrameState>),
 }
 
@@ -86,13 +91,17 @@ pub(super) struct GroupState {
     expired: usize,
     /// The track let the group go.
     is_old: bool,
+    /// The tracks in which this is an older group; mostly one.
+    budgets: SmallVec<[Arc<Budget>; 1]>,
 }
 
 impl Content for GroupState {}
 
 impl GroupState {
-    fn push(&mut self, slot: Slot) -> Result<()> {
-        let bytes = self.bytes.saturating_add(slot.size());
+    /// The tracks that have become too large by this frame.
+    fn push(&mut self, slot: Slot) -> Result<Vec<Arc<Budget>>> {
+        let size = slot.size();
+        let bytes = self.bytes.saturating_add(size);
         if self.is_old {
             return Err(Error::Old);
         }
@@ -101,7 +110,8 @@ impl GroupState {
         }
         self.bytes = bytes;
         self.frames.push(slot);
-        Ok(())
+        let budgets = self.budgets.iter();
+        Ok(budgets.filter(|budget| budget.add(size)).cloned().collect())
     }
 
     fn frame(&self, index: usize) -> Option<Result<FrameConsumer>> {
@@ -131,7 +141,8 @@ impl GroupProducer {
         self.write_frame_chunks([frame.into()])
     }
 
-    /// Appends a complete frame that lies in several pieces; none is copied.
+    /// Appends a complete frame that lies in several pieces. None is copied, unless
+    /// they are more than two of less than 1 KiB on average: those are put together.
     ///
     /// # Errors
     /// As [`Self::write_frame`].
@@ -205,8 +216,7 @@ impl GroupProducer {
     }
 
     fn push_whole(&mut self, chunks: impl IntoIterator<Item = Bytes>, stamp: Stamp) -> Result<()> {
-        let chunks = chunks.into_iter().filter(|chunk| !chunk.is_empty());
-        let body = Body::Whole(chunks.collect());
+        let body = Body::Whole(gather(chunks));
         self.push(Slot { stamp, body })
     }
 
@@ -218,7 +228,11 @@ impl GroupProducer {
     }
 
     fn push(&mut self, slot: Slot) -> Result<()> {
-        self.state.modify(|group| group.push(slot))?
+        let exceeded = self.state.modify(|group| group.push(slot))??;
+        for budget in exceeded {
+            budget.enforce();
+        }
+        Ok(())
     }
 }
 
@@ -324,15 +338,31 @@ impl SharedGroup {
         GroupConsumer::new(self.info.clone(), self.state.consume())
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        self.state.peek(|group| group.bytes)
+    /// Counts the frames, those to come included, as part of a track's older groups.
+    pub(super) fn charge(&self, budget: &Arc<Budget>) {
+        self.state.peek(|group| {
+            if !group.is_old {
+                budget.add(group.bytes);
+                group.budgets.push(budget.clone());
+            }
+        });
+    }
+
+    /// Takes no more frames and counts no longer. To be followed by [`Self::expire`].
+    pub(super) fn retire(&self) {
+        self.state.peek(|group| {
+            group.is_old = true;
+            for budget in group.budgets.drain(..) {
+                budget.remove(group.bytes);
+            }
+        });
     }
 
     /// Lets the frames go. Readers that have them all still see the clean end;
-    /// frames that are still being written end here.
+    /// frames that are still being written end here. This runs code of whoever
+    /// owns the payload, so not to be called under a lock.
     pub(super) fn expire(&self) {
         let frames = self.state.force(|group| {
-            group.is_old = true;
             group.expired += group.frames.len();
             std::mem::take(&mut group.frames)
         });

@@ -5,7 +5,9 @@
 //! the last handle.
 
 mod broadcast;
+mod budget;
 mod cell;
+mod chunks;
 mod demand;
 mod frame;
 mod group;

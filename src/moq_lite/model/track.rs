@@ -1,12 +1,13 @@
 //! A track: groups, of which the newest and the recent ones are kept.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
     Demand, Group, GroupConsumer, GroupProducer, Produce, Stamp,
+    budget::Budget,
     cell::{Consumer, Content, Producer, Shared, Weak},
     demand::Demands,
     group::SharedGroup,
@@ -56,8 +57,8 @@ pub(super) struct TrackState {
     /// In order of arrival.
     groups: VecDeque<Entry>,
     newest: Option<SharedGroup>,
-    /// Bytes of `groups` as they were when each was followed by another.
-    bytes: u64,
+    /// Of all groups but the newest.
+    budget: Arc<Budget>,
     /// Groups that ever arrived.
     arrivals: u64,
     /// Groups up to this sequence were let go.
@@ -67,29 +68,39 @@ pub(super) struct TrackState {
 struct Entry {
     arrival: u64,
     group: SharedGroup,
-    bytes: u64,
     /// When the next group arrived.
     followed: Option<Instant>,
 }
 
 impl Content for TrackState {}
 
-impl Default for TrackState {
-    fn default() -> Self {
+/// Groups that a track let go. Their frames are freed when this is dropped, which is
+/// not under the lock of the track.
+#[derive(Default)]
+#[must_use]
+pub(super) struct Retired(Vec<SharedGroup>);
+
+impl Drop for Retired {
+    fn drop(&mut self) {
+        self.0.iter().for_each(SharedGroup::expire);
+    }
+}
+
+impl TrackState {
+    fn new(track: Weak<Self>) -> Self {
         Self {
             began: Stamp::now(),
             demands: Demands::default(),
             groups: VecDeque::new(),
             newest: None,
-            bytes: 0,
+            budget: Arc::new(Budget::new(track)),
             arrivals: 0,
             forgotten: None,
         }
     }
-}
 
-impl TrackState {
-    fn insert(&mut self, group: SharedGroup, now: Instant) -> bool {
+    /// `None` when the group is refused.
+    fn insert(&mut self, group: SharedGroup, now: Instant) -> Option<Retired> {
         let sequence = group.info.sequence;
         let late = self.latest().is_some_and(|latest| sequence <= latest);
         let known = late
@@ -101,44 +112,49 @@ impl TrackState {
             || self.forgotten.is_some_and(|oldest| sequence <= oldest)
             || !group.info.is_valid()
         {
-            return false;
+            return None;
         }
         if let Some(last) = self.groups.back_mut() {
-            last.bytes = last.group.bytes();
             last.followed = Some(now);
-            self.bytes += last.bytes;
         }
-        if self.latest().is_none_or(|latest| sequence > latest) {
-            self.newest = Some(group.clone());
+        let older = if late {
+            Some(group.clone())
+        } else {
+            self.newest.replace(group.clone())
+        };
+        if let Some(older) = older {
+            older.charge(&self.budget);
         }
         self.groups.push_back(Entry {
             arrival: self.arrivals,
             group,
-            bytes: 0,
             followed: None,
         });
         self.arrivals += 1;
-        self.forget(now);
-        true
+        Some(self.forget())
     }
 
-    fn forget(&mut self, now: Instant) {
+    /// Lets groups go until age, bytes and number of the rest are within limits.
+    pub(super) fn forget(&mut self) -> Retired {
+        let now = Instant::now();
+        let mut retired = Retired::default();
         while let Some(index) = self.oldest() {
             let entry = &self.groups[index];
             let aged = entry
                 .followed
                 .is_some_and(|followed| now - followed > Track::MAX_AGE);
             let older = self.groups.len() - 1;
-            if !aged && self.bytes <= Track::MAX_BYTES && older <= Track::MAX_GROUPS {
+            if !aged && !self.budget.is_exceeded() && older <= Track::MAX_GROUPS {
                 break;
             }
             let Some(entry) = self.groups.remove(index) else {
                 break;
             };
-            self.bytes -= entry.bytes;
             self.forgotten = self.forgotten.max(Some(entry.group.info.sequence));
-            entry.group.expire();
+            entry.group.retire();
+            retired.0.push(entry.group);
         }
+        retired
     }
 
     /// The first group that is not the newest.
@@ -222,15 +238,17 @@ impl TrackProducer {
     /// # Errors
     /// The reason of the end when the track has ended.
     pub fn append_group(&mut self) -> Result<GroupProducer> {
-        self.state.modify(|track| {
-            let sequence = track.latest().map_or(0, |latest| latest + 1);
-            if sequence > VarInt::MAX.into_inner() {
-                return Err(Error::TooLarge);
-            }
-            let group = GroupProducer::from(Group { sequence });
-            track.insert(group.share(), Instant::now());
-            Ok(group)
-        })?
+        self.state
+            .modify(|track| {
+                let sequence = track.latest().map_or(0, |latest| latest + 1);
+                if sequence > VarInt::MAX.into_inner() {
+                    return Err(Error::TooLarge);
+                }
+                let group = GroupProducer::from(Group { sequence });
+                let retired = track.insert(group.share(), Instant::now());
+                Ok((group, retired))
+            })?
+            .map(|(group, _)| group)
     }
 
     /// Appends a group with one frame.
@@ -284,6 +302,11 @@ impl TrackProducer {
         self.state.is_clone(&other.state)
     }
 
+    /// Whether somebody reads the track.
+    pub(super) fn is_used(&self) -> bool {
+        self.state.has_consumers()
+    }
+
     pub(super) fn share(&self) -> SharedTrack {
         SharedTrack {
             info: self.info.clone(),
@@ -295,13 +318,13 @@ impl TrackProducer {
         let inserted = self
             .state
             .modify(|track| track.insert(group, Instant::now()));
-        inserted.unwrap_or(false)
+        inserted.is_ok_and(|retired| retired.is_some())
     }
 }
 
 impl From<Track> for TrackProducer {
     fn from(info: Track) -> Self {
-        let state = Producer::new(TrackState::default());
+        let state = Producer::new_cyclic(TrackState::new);
         Self { info, state }
     }
 }

@@ -1,0 +1,7 @@
+//! Catalogs.
+#![no_main]
+
+#[path = "../inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| inputs::catalog(data));

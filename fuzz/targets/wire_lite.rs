@@ -1,0 +1,7 @@
+//! Messages of moq-lite, every version.
+#![no_main]
+
+#[path = "../inputs.rs"]
+mod inputs;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| inputs::wire_lite(data));
