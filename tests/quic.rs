@@ -7,7 +7,7 @@ use gstmoq::{
     moq_lite::{
         ALPNS, Client, Error, Group, Origin, OriginConsumer, Server, Session, Track, carries_path,
     },
-    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, connect},
+    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, WebSocket, connect},
 };
 use url::Url;
 
@@ -39,6 +39,7 @@ fn client_options(listener: &Listener, scheme: &str, protocols: &[&'static str])
         },
         quic: Quic::default(),
         protocols: protocols.to_vec(),
+        websocket: WebSocket::default(),
     }
 }
 

@@ -1,7 +1,13 @@
 //! Dialling: every address of a host, side by side, bounded in time.
 
 use std::{
-    collections::VecDeque, fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration,
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use quinn::{
@@ -12,13 +18,15 @@ use tokio::{net, task::JoinSet, time};
 use tracing::{Dispatch, instrument::WithSubscriber};
 use url::Url;
 use web_transport_quinn::{ClientError, ConnectError, proto};
+use web_transport_trait::Session as _;
 
 use super::{
-    Error, Failure, Quic, Tls, Transport,
-    error::{most_telling, scrub},
+    Carrier, Error, Failure, Kind, Quic, Tls, Transport, WebSocket,
+    error::{most_telling, scrub, take_heaviest},
+    fallback::{self, MEMORY},
     http, socket,
     target::{Binding, Target},
-    tls,
+    tls, websocket,
 };
 
 /// How to reach a server.
@@ -27,14 +35,16 @@ pub struct ConnectOptions {
     /// `https://` (WebTransport), `http://` (development: the certificate's fingerprint is fetched over HTTP and pinned, unless
     /// `tls` names fingerprints or verifies nothing), `moqt://` or `moql://` (raw QUIC).
     pub url: Url,
-    /// Sent as `jwt` in the query of the WebTransport request. Shown in no error, log or `Debug`.
+    /// Sent as `jwt` in the query of the WebTransport or WebSocket request. Shown in no error, log or `Debug`.
     pub token: Option<String>,
     /// Whom to trust.
     pub tls: Tls,
     /// Transport parameters.
     pub quic: Quic,
-    /// Offered in this order: as ALPN over raw QUIC, as sub-protocols over WebTransport.
+    /// Offered in this order: as ALPN over raw QUIC, as sub-protocols over WebTransport and a WebSocket.
     pub protocols: Vec<&'static str>,
+    /// What to do where QUIC does not connect. Has no meaning for raw QUIC.
+    pub websocket: WebSocket,
 }
 
 impl fmt::Debug for ConnectOptions {
@@ -45,14 +55,15 @@ impl fmt::Debug for ConnectOptions {
             .field("tls", &self.tls)
             .field("quic", &self.quic)
             .field("protocols", &self.protocols)
+            .field("websocket", &self.websocket)
             .finish()
     }
 }
 
 /// A session that [`connect`] made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connected {
-    /// The session. `Transport::protocol` is what was agreed; `None` over WebTransport leaves the version to the SETUP exchange.
+    /// The session. Its `protocol` is what was agreed; `None`, except over raw QUIC, leaves the version to the SETUP exchange.
     pub transport: Transport,
     /// The path of the URL where the binding has no place for it (raw QUIC), so that the caller can apply it; else empty.
     pub root: String,
@@ -60,30 +71,105 @@ pub struct Connected {
     pub remote: SocketAddr,
 }
 
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected")
+            .field("carrier", &self.transport.carrier())
+            .field("protocol", &self.transport.protocol())
+            .field("root", &self.root)
+            .field("remote", &self.remote)
+            .finish()
+    }
+}
+
 /// Opens a session.
 ///
 /// The host's addresses are tried in the resolver's order, the next one 250 ms after the one before or as soon as that fails;
 /// the first session wins. Each address gets 10 s for everything up to the session, as does the resolver. Dropping the future
 /// ends every attempt.
+///
+/// For `https://` and `http://` a WebSocket is tried beside QUIC after the head start, or when QUIC fails for another
+/// reason than that the certificate or the user is refused: `wss://` with the same trust, or unencrypted `ws://`. The latter
+/// can prove no certificate, so it is not tried where `tls` names fingerprints.
 pub async fn connect(options: &ConnectOptions) -> Result<Connected, Error> {
-    let target = Target::new(&options.url, options.token.as_deref())?;
+    let target = Arc::new(Target::new(&options.url, options.token.as_deref())?);
     if target.binding == Binding::Raw && options.protocols.is_empty() {
         return Err(Error::Settings(
             "raw QUIC needs at least one protocol to offer".into(),
         ));
     }
     let addresses = resolve(&target).await?;
+    // Over TCP, and before the head start: it says nothing about UDP.
+    let trust = trust(options, &target, &addresses).await;
+    let (to, at) = (target.clone(), addresses.clone());
+    let quic = async { quic(options, trust?, to, at).await };
+    let tls = match target.binding {
+        Binding::Raw => return quic.await,
+        _ if !options.websocket.enabled => return quic.await,
+        Binding::WebTransport { development: true } if !options.tls.fingerprints.is_empty() => {
+            return quic.await;
+        }
+        Binding::WebTransport { development: true } => None,
+        Binding::WebTransport { development: false } => Some(options.tls.client(Vec::new())?),
+    };
 
+    let dial = websocket::Dial::new(target.clone(), tls, &options.protocols, &options.quic);
+    let dial = Arc::new(dial);
+    let websocket = race(addresses, |address| dial.clone().attempt(address));
+    let host = target.authority();
+    let whole = options.websocket.head_start;
+    let head_start = MEMORY.head_start(&host, whole, Instant::now());
+    let raced = fallback::race(quic, websocket, head_start, is_final).await;
+    let connected = raced.map_err(|(quic, websocket)| {
+        match websocket.and_then(|mut failures| take_heaviest(&mut failures)) {
+            Some(websocket) => Error::Neither {
+                quic: Box::new(quic),
+                websocket,
+            },
+            None => quic,
+        }
+    })?;
+    let over_websocket = connected.transport.carrier() == Carrier::WebSocket;
+    MEMORY.won(&host, over_websocket, Instant::now());
+    if over_websocket {
+        tracing::info!(host, "QUIC did not connect in time: using a WebSocket");
+    }
+    Ok(connected)
+}
+
+/// Whether a WebSocket to the same host should not be tried: the server itself, or this machine, says no.
+fn is_final(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Settings | Kind::Tls | Kind::NotAuthorized | Kind::System
+    )
+}
+
+/// Whom to trust over QUIC, which for a development URL is to be asked first.
+async fn trust(
+    options: &ConnectOptions,
+    target: &Target,
+    addresses: &[SocketAddr],
+) -> Result<Tls, Error> {
     let mut trust = options.tls.clone();
     if target.binding == (Binding::WebTransport { development: true })
         && trust.fingerprints.is_empty()
         && !trust.disable_verify
     {
-        let fingerprint = http::fetch(&target, addresses.clone()).await?;
+        let fingerprint = http::fetch(target, addresses.to_vec()).await?;
         tracing::debug!(%fingerprint, host = target.authority(), "fetched the certificate's fingerprint");
         trust.fingerprints.push(fingerprint);
     }
+    Ok(trust)
+}
 
+/// Opens a session over QUIC.
+async fn quic(
+    options: &ConnectOptions,
+    trust: Tls,
+    target: Arc<Target>,
+    addresses: Vec<SocketAddr>,
+) -> Result<Connected, Error> {
     let alpn = match target.binding {
         Binding::WebTransport { .. } => vec![web_transport_quinn::ALPN.as_bytes().to_vec()],
         Binding::Raw => options
@@ -188,7 +274,7 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 struct Dial {
     tls: tls::Client,
     transport: Arc<TransportConfig>,
-    target: Target,
+    target: Arc<Target>,
     protocols: Vec<&'static str>,
 }
 
@@ -197,13 +283,14 @@ impl Dial {
         let session = async {
             tokio::select! {
                 result = self.session(address) => result,
-                reason = refusal(address) => Err(Failure::Unreachable { address, reason: reason.to_string() }),
+                reason = refusal(address) => Err(Failure::Unreachable { address, protocol: "UDP", reason: reason.to_string() }),
             }
         };
         time::timeout(PATIENCE, session)
             .await
             .unwrap_or(Err(Failure::Timeout {
                 address,
+                protocol: "UDP",
                 after: PATIENCE,
             }))
     }
@@ -218,6 +305,7 @@ impl Dial {
         // An endpoint of its own: it ends with the only connection on it.
         let unreachable = |error: io::Error| Failure::Unreachable {
             address,
+            protocol: "UDP",
             reason: error.to_string(),
         };
         let socket = socket::towards(address).map_err(unreachable)?;
@@ -238,21 +326,21 @@ impl Dial {
 
         let (transport, root) = match self.target.binding {
             Binding::Raw => (
-                Transport::raw(connection),
+                Transport::Quic(web_transport_quinn::Session::raw(connection)),
                 self.target.url.path().to_owned(),
             ),
             Binding::WebTransport { .. } => {
                 let request = proto::ConnectRequest::new(self.target.url.clone())
                     .with_protocols(self.protocols.iter().map(|protocol| protocol.to_string()));
                 // Unheard, because the library logs the request, and the token in it.
-                let transport = Transport::connect(connection.clone(), request)
+                let session = web_transport_quinn::Session::connect(connection.clone(), request)
                     .with_subscriber(Dispatch::none())
                     .await
                     .map_err(|error| match connection.close_reason() {
                         Some(error) => self.connection_failure(address, &error),
                         None => self.request_failure(address, error),
                     })?;
-                (transport, String::new())
+                (Transport::Quic(session), String::new())
             }
         };
         Ok(Connected {
@@ -270,6 +358,7 @@ impl Dial {
         match error {
             ConnectionError::TimedOut => Failure::Timeout {
                 address,
+                protocol: "UDP",
                 after: PATIENCE,
             },
             ConnectionError::VersionMismatch => closed("it speaks another version of QUIC".into()),
@@ -279,7 +368,7 @@ impl Dial {
             },
             ConnectionError::ConnectionClosed(close) => match alert(close.error_code) {
                 Some(NO_APPLICATION_PROTOCOL) => self.no_common_protocol(address),
-                Some(alert) if CLIENT_CERTIFICATE.contains(&alert) => {
+                Some(alert) if tls::CLIENT_CERTIFICATE.contains(&alert) => {
                     Failure::ClientCertificate { address }
                 }
                 _ => closed(close.to_string()),
@@ -360,11 +449,8 @@ fn alert(code: quinn::TransportErrorCode) -> Option<u8> {
 /// The TLS alert of a server that speaks none of the protocols offered.
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
-/// The TLS alerts of a server about our certificate: bad, unsupported, revoked, expired, unknown, unknown issuer, missing.
-const CLIENT_CERTIFICATE: [u8; 7] = [42, 43, 44, 45, 46, 48, 116];
-
 /// What an attempt may take, and the resolver.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long an address is preferred to the next one.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -435,6 +521,7 @@ mod tests {
             tls: Tls::default(),
             quic: Quic::default(),
             protocols: vec!["moql"],
+            websocket: WebSocket::default(),
         };
         assert!(!format!("{options:?}").contains("secret"));
     }

@@ -65,6 +65,15 @@ pub enum Error {
         also: Vec<SocketAddr>,
     },
 
+    /// Neither QUIC nor a WebSocket gave a session.
+    #[error("{quic} (and over a WebSocket: {websocket})")]
+    Neither {
+        /// Why QUIC did not connect.
+        quic: Box<Error>,
+        /// The most telling of the failures of the WebSocket.
+        websocket: Failure,
+    },
+
     /// The port to listen on is taken.
     #[error(
         "{address} ({protocol}) is already in use: stop the other program or choose another port"
@@ -109,9 +118,26 @@ impl Error {
                 answered: false, ..
             } => Kind::Unreachable,
             Error::Connect { failure, .. } => failure.kind(),
+            // What else the web server at that port says need not come from the server that QUIC was to reach.
+            Error::Neither { quic, websocket } => match websocket.kind() {
+                Kind::NotAuthorized => Kind::NotAuthorized,
+                _ => quic.kind(),
+            },
             Error::Busy { .. } => Kind::Busy,
             Error::Bind { .. } => Kind::Settings,
             Error::System { .. } => Kind::System,
+        }
+    }
+}
+
+impl Error {
+    /// Whether the server answered that it cannot serve now: one that is restarting, or that the proxy before it lost, does so with a
+    /// status of 500 or above.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Connect { failure, .. } => failure.is_passing(),
+            Error::Neither { quic, websocket } => quic.is_passing() || websocket.is_passing(),
+            _ => false,
         }
     }
 }
@@ -148,6 +174,8 @@ pub enum Failure {
     Timeout {
         /// Where.
         address: SocketAddr,
+        /// `UDP` or `TCP`.
+        protocol: &'static str,
         /// How long was waited.
         after: Duration,
     },
@@ -155,6 +183,8 @@ pub enum Failure {
     Unreachable {
         /// Where.
         address: SocketAddr,
+        /// `UDP` or `TCP`.
+        protocol: &'static str,
         /// What the system said.
         reason: String,
     },
@@ -222,6 +252,10 @@ impl Failure {
         }
     }
 
+    fn is_passing(&self) -> bool {
+        matches!(self, Failure::Status { status: 500.., .. })
+    }
+
     /// How much it tells: an answer says more than silence.
     fn weight(&self) -> u8 {
         match self {
@@ -236,17 +270,24 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Timeout { address, after } => write!(
+            Failure::Timeout {
+                address,
+                protocol,
+                after,
+            } => write!(
                 f,
-                "nothing answered at {address} (UDP) within {} s; is the server running, and is UDP allowed on the way?",
+                "nothing answered at {address} ({protocol}) within {} s; is the server running, and is {protocol} allowed on \
+                 the way?",
                 after.as_secs_f32()
             ),
-            Failure::Unreachable { address, reason } => {
-                write!(
-                    f,
-                    "nothing is reachable at {address} (UDP): {reason}; is the server running?"
-                )
-            }
+            Failure::Unreachable {
+                address,
+                protocol,
+                reason,
+            } => write!(
+                f,
+                "nothing is reachable at {address} ({protocol}): {reason}; is the server running?"
+            ),
             Failure::Untrusted { address, reason } => write!(
                 f,
                 "the certificate of {address} is not trusted ({reason}); set certificate-database-file, \
@@ -289,18 +330,22 @@ impl fmt::Display for Failure {
 
 /// One error out of what every address of `host` said; `None` if there was no address.
 pub(super) fn most_telling(host: String, mut failures: Vec<Failure>) -> Option<Error> {
-    // The first of the heaviest, since addresses come in the order of preference.
-    let heaviest = failures.iter().map(Failure::weight).max()?;
-    let position = failures
-        .iter()
-        .position(|failure| failure.weight() == heaviest)?;
-    let failure = failures.remove(position);
+    let failure = take_heaviest(&mut failures)?;
     let also = failures.iter().map(Failure::address).collect();
     Some(Error::Connect {
         host,
         failure,
         also,
     })
+}
+
+/// The most telling one; the first of them, since addresses come in the order of preference.
+pub(super) fn take_heaviest(failures: &mut Vec<Failure>) -> Option<Failure> {
+    let heaviest = failures.iter().map(Failure::weight).max()?;
+    let position = failures
+        .iter()
+        .position(|failure| failure.weight() == heaviest)?;
+    Some(failures.remove(position))
 }
 
 /// Words of a peer made fit to print: one line, bounded, without the secret.
@@ -338,6 +383,7 @@ mod tests {
     fn an_answer_tells_more_than_silence() {
         let silent = Failure::Timeout {
             address: address(1),
+            protocol: "UDP",
             after: Duration::from_secs(10),
         };
         let refused = Failure::Status {
@@ -357,12 +403,51 @@ mod tests {
     fn a_timeout_says_how_long_was_waited() {
         let silent = Failure::Timeout {
             address: address(9),
+            protocol: "UDP",
             after: Duration::from_secs(10),
         };
         assert_eq!(
             silent.to_string(),
             "nothing answered at 127.0.0.1:9 (UDP) within 10 s; is the server running, and is UDP allowed on the way?"
         );
+    }
+
+    #[test]
+    fn of_two_ways_that_fail_both_are_told_and_a_refusal_of_the_user_counts() {
+        let silent = Failure::Timeout {
+            address: address(1),
+            protocol: "UDP",
+            after: Duration::from_secs(10),
+        };
+        let neither = |status| Error::Neither {
+            quic: most_telling("host:1".into(), vec![silent.clone()])
+                .unwrap()
+                .into(),
+            websocket: Failure::Status {
+                address: address(1),
+                status,
+            },
+        };
+        assert_eq!(
+            neither(403).to_string(),
+            "cannot connect to host:1: nothing answered at 127.0.0.1:1 (UDP) within 10 s; is the server running, and is UDP \
+             allowed on the way? (and over a WebSocket: 127.0.0.1:1 does not allow this session (HTTP status 403); check \
+             auth-token and the path of the URL)"
+        );
+        let classes = [401, 403, 404, 400, 502].map(|status| neither(status).kind());
+        use Kind::{NotAuthorized, Unreachable};
+        assert_eq!(
+            classes,
+            [
+                NotAuthorized,
+                NotAuthorized,
+                Unreachable,
+                Unreachable,
+                Unreachable
+            ]
+        );
+        let passing = [404, 500, 503].map(|status| neither(status).is_passing());
+        assert_eq!(passing, [false, true, true]);
     }
 
     #[test]

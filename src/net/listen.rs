@@ -19,6 +19,7 @@ use tokio::{
 };
 use tracing::{Dispatch, instrument::WithSubscriber};
 use web_transport_quinn::{Request, proto::ConnectResponse};
+use web_transport_trait::Session as _;
 
 use super::{Error, Fingerprint, Quic, Transport, http, socket, tls};
 
@@ -52,7 +53,7 @@ pub struct Listener {
 /// A session that a client opened.
 #[derive(Clone)]
 pub struct Accepted {
-    /// The session. `Transport::protocol` is what was agreed; `None` over WebTransport leaves the version to the SETUP exchange.
+    /// The session. Its `protocol` is what was agreed; `None` over WebTransport leaves the version to the SETUP exchange.
     pub transport: Transport,
     /// The path of the request, percent-encoded as it came; empty over raw QUIC, which has no place for it.
     pub path: String,
@@ -222,7 +223,8 @@ impl fmt::Debug for Listener {
 impl fmt::Debug for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accepted")
-            .field("transport", &self.transport)
+            .field("carrier", &self.transport.carrier())
+            .field("protocol", &self.transport.protocol())
             .field("path", &self.path)
             .field("query", &self.query.as_ref().map(|_| "***"))
             .field("remote", &self.remote)
@@ -239,7 +241,7 @@ async fn handshake(incoming: Incoming, protocols: Arc<[&'static str]>) -> Result
         .and_then(|data| data.protocol);
     if alpn.as_deref() != Some(web_transport_quinn::ALPN.as_bytes()) {
         return Ok(Accepted {
-            transport: Transport::raw(connection),
+            transport: Transport::Quic(web_transport_quinn::Session::raw(connection)),
             path: String::new(),
             query: None,
             remote,
@@ -262,7 +264,7 @@ async fn handshake(incoming: Incoming, protocols: Arc<[&'static str]>) -> Result
         .await
         .map_err(|error| error.to_string())?;
     Ok(Accepted {
-        transport,
+        transport: Transport::Quic(transport),
         path,
         query,
         remote,

@@ -1,4 +1,5 @@
-//! The network: sessions made by dialling a URL or by listening, over WebTransport or raw QUIC.
+//! The network: sessions made by dialling a URL or by listening, over WebTransport or raw QUIC, and by dialling over a WebSocket
+//! where there is no way for UDP.
 //!
 //! The only folder that names quinn, rustls or sockets. It knows no media protocol: it hands out a [`Transport`] and what was
 //! said in the URL, and the caller speaks moq over it.
@@ -7,6 +8,10 @@
 //! |---|---|
 //! | `connect` | dialling: every address of a host, bounded in time |
 //! | `listen` | one port that serves raw QUIC, WebTransport and the certificate's fingerprint |
+//! | `fallback` | QUIC first, then a WebSocket; what is remembered of hosts |
+//! | `websocket` | dialling a WebSocket, with streams inside it |
+//! | `upgrade` | the HTTP/1.1 request that opens it |
+//! | `transport` | one type for a session over QUIC or a WebSocket |
 //! | `target` | which URLs mean what, and how they are printed |
 //! | `tls` | whom a client trusts |
 //! | `certificate` | who a server is: PEM files, or a short-lived certificate made here |
@@ -19,6 +24,7 @@
 mod certificate;
 mod connect;
 mod error;
+mod fallback;
 mod fingerprint;
 mod http;
 mod listen;
@@ -26,17 +32,16 @@ mod quic;
 mod socket;
 mod target;
 mod tls;
+mod transport;
+mod upgrade;
+mod websocket;
 
 pub use connect::{ConnectOptions, Connected, connect};
 pub use error::{Error, Failure, Kind};
+pub use fallback::WebSocket;
 pub use fingerprint::Fingerprint;
 pub use listen::{Accepted, ListenOptions, Listener};
 pub use quic::{Congestion, Quic};
 pub use target::redact;
 pub use tls::Tls;
-
-/// An established session: a WebTransport session or a raw QUIC connection, with the same methods.
-///
-/// Close it with `Transport::close`: dropping the last handle only finishes the stream that carries a WebTransport session, so
-/// the connection ends when the peer answers, or at the idle timeout.
-pub type Transport = web_transport_quinn::Session;
+pub use transport::{Carrier, Over, Transport};

@@ -66,6 +66,22 @@ impl Quic {
         Arc::new(config)
     }
 
+    /// The same for streams inside a WebSocket, as far as they have it.
+    pub(super) fn multiplexed(&self) -> qmux::Config {
+        let mut config = qmux::Config::default();
+        config.max_streams_uni = UNI_STREAMS.into_inner();
+        config.max_streams_bidi = BIDI_STREAMS.into_inner();
+        config.max_stream_data_uni = STREAM_WINDOW.into_inner();
+        config.max_stream_data_bidi_local = STREAM_WINDOW.into_inner();
+        config.max_stream_data_bidi_remote = STREAM_WINDOW.into_inner();
+        config.max_data = CONNECTION_WINDOW.into_inner();
+        // Milliseconds; zero is never there too.
+        config.max_idle_timeout = u64::try_from(self.idle_timeout.as_millis()).unwrap_or(0);
+        // There is a ping after a third of it in any case, and these besides, which also measure the round trip.
+        config.rtt_interval = self.keep_alive().unwrap_or_default();
+        config
+    }
+
     fn keep_alive(&self) -> Option<Duration> {
         let wanted = Some(self.keep_alive).filter(|interval| !interval.is_zero())?;
         if self.idle_timeout.is_zero() {

@@ -104,6 +104,7 @@ impl Tls {
 }
 
 /// A client's configuration.
+#[derive(Clone)]
 pub(super) struct Client {
     config: ClientConfig,
     verifier: Arc<dyn ServerCertVerifier>,
@@ -113,6 +114,12 @@ pub(super) struct Client {
 pub(super) type Complaint = Arc<OnceLock<String>>;
 
 impl Client {
+    /// The same trust for another protocol.
+    pub(super) fn with_alpn(mut self, alpn: &[u8]) -> Self {
+        self.config.alpn_protocols = vec![alpn.to_vec()];
+        self
+    }
+
     /// The configuration for one connection, and where it leaves its complaint about the server's certificate.
     pub(super) fn attempt(&self) -> (ClientConfig, Complaint) {
         let complaint = Complaint::default();
@@ -223,6 +230,9 @@ fn explain(error: &rustls::Error) -> String {
         error => error.to_string(),
     }
 }
+
+/// The TLS alerts of a server about our certificate: bad, unsupported, revoked, expired, unknown, unknown issuer, missing.
+pub(super) const CLIENT_CERTIFICATE: [u8; 7] = [42, 43, 44, 45, 46, 48, 116];
 
 /// Replaces the judgement about the certificate. That the server owns the certificate's key is proven in any case.
 #[derive(Debug)]

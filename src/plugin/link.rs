@@ -78,6 +78,8 @@ pub(super) struct Status {
     pub(super) listening: Option<Listening>,
     /// The version of the newest session.
     pub(super) version: Option<&'static str>,
+    /// What carries the newest session.
+    pub(super) carrier: Option<net::Carrier>,
     /// Sessions that are open.
     pub(super) sessions: u32,
     /// Sessions that were opened in this run.
@@ -93,6 +95,7 @@ impl Status {
             .field("sessions", self.sessions)
             .field("sessions-total", self.sessions_total)
             .field("connect-failures", self.failures)
+            .field("transport", self.carrier.map(net::Carrier::name))
     }
 }
 
@@ -240,7 +243,7 @@ impl Context {
     }
 
     /// Counts a session for as long as the guard lives.
-    fn session(&self, version: &'static str) -> impl Drop + use<> {
+    fn session(&self, version: &'static str, carrier: net::Carrier) -> impl Drop + use<> {
         struct Guard(watch::Sender<Status>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -249,6 +252,7 @@ impl Context {
         }
         self.status.send_modify(|status| {
             status.version = Some(version);
+            status.carrier = Some(carrier);
             status.sessions += 1;
             status.sessions_total += 1;
         });

@@ -26,6 +26,7 @@ pub(super) struct Settings {
     certificate_database_file: Option<String>,
     certificate_fingerprints: Option<String>,
     tls_disable_verify: bool,
+    websocket: bool,
     auto_reconnect: bool,
     timeout: u32,
     idle_timeout: u64,
@@ -46,6 +47,7 @@ impl Default for Settings {
             certificate_database_file: None,
             certificate_fingerprints: None,
             tls_disable_verify: false,
+            websocket: true,
             auto_reconnect: true,
             timeout: 0,
             idle_timeout: millis(quic.idle_timeout),
@@ -114,6 +116,15 @@ impl Settings {
                 .default_value(default.tls_disable_verify)
                 .mutable_ready()
                 .build(),
+            glib::ParamSpecBoolean::builder("websocket")
+                .nick("WebSocket fallback")
+                .blurb(
+                    "With an https:// or http:// url, try a WebSocket where QUIC has not connected after 200 milliseconds, \
+                     for networks that block UDP; with http:// it is not encrypted",
+                )
+                .default_value(default.websocket)
+                .mutable_ready()
+                .build(),
             glib::ParamSpecBoolean::builder("auto-reconnect")
                 .nick("Reconnect automatically")
                 .blurb("Keep trying to connect, with growing pauses, while the element runs")
@@ -176,6 +187,7 @@ impl Settings {
             "certificate-database-file" => self.certificate_database_file = taken(value),
             "certificate-fingerprints" => self.certificate_fingerprints = taken(value),
             "tls-disable-verify" => self.tls_disable_verify = taken(value),
+            "websocket" => self.websocket = taken(value),
             "auto-reconnect" => self.auto_reconnect = taken(value),
             "timeout" => self.timeout = taken(value),
             "quic-idle-timeout" => self.idle_timeout = taken(value),
@@ -199,6 +211,7 @@ impl Settings {
             "certificate-database-file" => self.certificate_database_file.to_value(),
             "certificate-fingerprints" => self.certificate_fingerprints.to_value(),
             "tls-disable-verify" => self.tls_disable_verify.to_value(),
+            "websocket" => self.websocket.to_value(),
             "auto-reconnect" => self.auto_reconnect.to_value(),
             "timeout" => self.timeout.to_value(),
             "quic-idle-timeout" => self.idle_timeout.to_value(),
@@ -302,6 +315,10 @@ impl Settings {
             },
             quic,
             protocols: PROTOCOLS.to_vec(),
+            websocket: net::WebSocket {
+                enabled: self.websocket,
+                ..net::WebSocket::default()
+            },
         })
     }
 }

@@ -432,6 +432,8 @@ fn over_raw_quic_the_path_of_the_url_goes_before_the_broadcast() {
     assert_eq!(progress(&sink), gst::ProgressType::Complete);
     let version = sink.element.property::<Option<String>>("moq-version");
     assert_eq!(version.as_deref(), Some("moq-lite-02"));
+    let stats: gst::Structure = sink.element.property("stats");
+    assert_eq!(stats.get::<&str>("transport").unwrap(), "quic");
 }
 
 #[test]

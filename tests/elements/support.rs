@@ -181,6 +181,7 @@ impl Viewer {
             },
             quic: net::Quic::default(),
             protocols: vec!["moql"],
+            websocket: net::WebSocket::default(),
         };
         let origin = Origin::produce();
         let mut consumer = origin.consumer;

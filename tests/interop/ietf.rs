@@ -14,7 +14,7 @@ use gstmoq::{
         BroadcastConsumer, BroadcastProducer, Client, GroupConsumer, Origin, OriginConsumer,
         OriginProducer, Session, Track, TrackConsumer,
     },
-    net::{ConnectOptions, Quic, Tls, connect},
+    net::{ConnectOptions, Quic, Tls, WebSocket, connect},
 };
 use url::Url;
 
@@ -94,6 +94,7 @@ async fn peer(url: &str, expected: Option<&str>) -> Peer {
         },
         quic: Quic::default(),
         protocols: vec!["moq-00"],
+        websocket: WebSocket::default(),
     };
     let (has, sees) = (Origin::produce(), Origin::produce());
     let connected = within(connect(&options)).await.unwrap();

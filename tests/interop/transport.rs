@@ -7,13 +7,13 @@ use gstmoq::{
         ALPNS, Client, Origin, OriginConsumer, OriginProducer, Session, Track, TrackConsumer,
         TrackProducer, carries_path,
     },
-    net::{ConnectOptions, Quic, Tls, connect},
+    net::{Carrier, ConnectOptions, Quic, Tls, WebSocket, connect},
 };
 use url::Url;
 
 use crate::relay::Relay;
 
-async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     let limit = Duration::from_secs(20);
     tokio::time::timeout(limit, future)
         .await
@@ -21,30 +21,49 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A session with the relay, what it sees and what it offers.
-struct Peer {
-    session: Session,
-    sees: OriginConsumer,
-    has: OriginProducer,
+pub(crate) struct Peer {
+    pub(crate) session: Session,
+    pub(crate) carrier: Carrier,
+    pub(crate) sees: OriginConsumer,
+    pub(crate) has: OriginProducer,
 }
 
-async fn peer(url: &str) -> Peer {
+pub(crate) async fn peer(url: &str) -> Peer {
     peer_over(url, &ALPNS).await
 }
 
 /// Offers only these protocols.
 async fn peer_over(url: &str, protocols: &[&'static str]) -> Peer {
-    let options = ConnectOptions {
+    let websocket = WebSocket {
+        enabled: false,
+        ..WebSocket::default()
+    };
+    peer_with(url, protocols, websocket).await
+}
+
+pub(crate) fn options(
+    url: &str,
+    protocols: &[&'static str],
+    websocket: WebSocket,
+) -> ConnectOptions {
+    ConnectOptions {
         url: Url::parse(url).unwrap(),
         token: None,
         tls: Tls {
-            disable_verify: url.starts_with("mo"),
+            disable_verify: !url.starts_with("http:"),
             ..Tls::default()
         },
         quic: Quic::default(),
         protocols: protocols.to_vec(),
-    };
+        websocket,
+    }
+}
+
+pub(crate) async fn peer_with(url: &str, protocols: &[&'static str], websocket: WebSocket) -> Peer {
+    let options = options(url, protocols, websocket);
     let (has, sees) = (Origin::produce(), Origin::produce());
     let connected = within(connect(&options)).await.unwrap();
+    let carrier = connected.transport.carrier();
     let protocol = web_transport_trait::Session::protocol(&connected.transport);
     let client = Client::new()
         .with_publish(has.consumer)
@@ -52,12 +71,13 @@ async fn peer_over(url: &str, protocols: &[&'static str]) -> Peer {
         .with_path(carries_path(protocol).then(|| connected.root.clone()));
     Peer {
         session: within(client.connect(connected.transport)).await.unwrap(),
+        carrier,
         sees: sees.consumer,
         has: has.producer,
     }
 }
 
-async fn reads_frames(viewer: &mut Peer, path: &str, track: &mut TrackProducer) {
+pub(crate) async fn reads_frames(viewer: &mut Peer, path: &str, track: &mut TrackProducer) {
     let remote = loop {
         let (found, broadcast) = within(viewer.sees.announced()).await.unwrap();
         if found.as_str() == path {
@@ -97,6 +117,7 @@ async fn the_relay_carries_frames_in_both_orders_of_starting() {
     reads_frames(&mut late, "cam", &mut track).await;
     relay.wait_for_log("moq-lite-06");
     assert_eq!(publisher.session.version_name(), "moq-lite-06");
+    assert_eq!(publisher.carrier, Carrier::WebTransport);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::{
 
 use gstmoq::net::{Error, Failure, Kind, Tls, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use web_transport_trait::Session as _;
 
 use crate::support::*;
 
@@ -277,6 +278,7 @@ async fn a_server_that_says_nothing_is_given_up_after_ten_seconds() {
         failure,
         Failure::Timeout {
             address,
+            protocol: "UDP",
             after: Duration::from_secs(10)
         }
     );

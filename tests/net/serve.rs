@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use web_transport_trait::Session as _;
 
 use crate::support::*;
 
@@ -102,7 +103,7 @@ async fn closed_sessions_leave_no_task_behind() {
         let options = options(&format!("{scheme}://{}/", server.local_addr()), insecure());
         let (connected, accepted) =
             within(async { tokio::join!(connect(&options), server.accept()) }).await;
-        connected.unwrap().transport.close(0, b"done");
+        connected.unwrap().transport.close(0, "done");
         within(accepted.unwrap().transport.closed()).await;
         drop(server);
         within(async {
@@ -272,7 +273,8 @@ async fn the_made_certificate_suits_browsers() {
         pinned(&server),
     );
     let (connected, _accepted) = session(server, &options).await;
-    let chain = connected.transport.peer_identity().unwrap();
+    let chain = connected.transport.connection().unwrap();
+    let chain = chain.peer_identity().unwrap();
     let chain = chain.downcast::<Vec<CertificateDer<'static>>>().unwrap();
     let der: &[u8] = &chain[0];
 

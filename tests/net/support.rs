@@ -12,11 +12,12 @@ use std::{
 
 use gstmoq::net::{
     Accepted, ConnectOptions, Connected, Error, Fingerprint, ListenOptions, Listener, Quic, Tls,
-    connect,
+    Transport, WebSocket, connect,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio::time::timeout;
 use url::Url;
+use web_transport_trait::{RecvStream as _, SendStream as _, Session};
 
 use crate::pem::pem;
 
@@ -60,8 +61,15 @@ impl Pki {
         }
     }
 
-    /// A foreign server with this certificate.
+    /// A foreign QUIC server with this certificate.
     pub(crate) fn server(&self) -> quinn::ServerConfig {
+        let tls = self.tls_server(b"h3");
+        let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
+        quinn::ServerConfig::with_crypto(Arc::new(tls))
+    }
+
+    /// What a foreign server with this certificate is over TCP.
+    pub(crate) fn tls_server(&self, alpn: &[u8]) -> rustls::ServerConfig {
         let chain = CertificateDer::pem_file_iter(&self.chain)
             .unwrap()
             .map(Result::unwrap)
@@ -73,9 +81,8 @@ impl Pki {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        tls.alpn_protocols = vec![b"h3".to_vec()];
-        let tls = quinn::crypto::rustls::QuicServerConfig::try_from(tls).unwrap();
-        quinn::ServerConfig::with_crypto(Arc::new(tls))
+        tls.alpn_protocols = vec![alpn.to_vec()];
+        tls
     }
 
     /// A foreign client that trusts the root and says that it speaks HTTP/3.
@@ -175,6 +182,10 @@ pub(crate) fn options(url: &str, tls: Tls) -> ConnectOptions {
         tls,
         quic: Quic::default(),
         protocols: vec!["moql"],
+        websocket: WebSocket {
+            enabled: false,
+            ..WebSocket::default()
+        },
     }
 }
 
@@ -217,15 +228,20 @@ pub(crate) async fn refused(mut server: Listener, options: &ConnectOptions) -> E
 
 /// Bytes there and back.
 pub(crate) async fn echo(connected: &Connected, accepted: &Accepted) {
+    echo_between(&connected.transport, &accepted.transport).await;
+}
+
+/// Bytes there and back over any two ends.
+pub(crate) async fn echo_between(client: &Transport, server: &impl Session) {
     within(async {
-        let (mut send, mut receive) = connected.transport.open_bi().await.unwrap();
+        let (mut send, mut receive) = client.open_bi().await.unwrap();
         send.write_all(b"there").await.unwrap();
         send.finish().unwrap();
-        let (mut back, mut there) = accepted.transport.accept_bi().await.unwrap();
-        assert_eq!(there.read_to_end(100).await.unwrap(), b"there");
+        let (mut back, mut there) = server.accept_bi().await.unwrap();
+        assert_eq!(there.read_all().await.unwrap(), "there");
         back.write_all(b"back").await.unwrap();
         back.finish().unwrap();
-        assert_eq!(receive.read_to_end(100).await.unwrap(), b"back");
+        assert_eq!(receive.read_all().await.unwrap(), "back");
     })
     .await;
 }

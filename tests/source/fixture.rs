@@ -17,7 +17,7 @@ use gstmoq::{
         BroadcastProducer, Client, GroupProducer, Origin, OriginProducer, Server, Track,
         TrackProducer,
     },
-    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, connect},
+    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, WebSocket, connect},
 };
 
 /// How long anything may take.
@@ -109,6 +109,7 @@ impl Publisher {
             },
             quic: Quic::default(),
             protocols: PROTOCOLS.to_vec(),
+            websocket: WebSocket::default(),
         };
         runtime.spawn(async move {
             let connected = connect(&options).await.expect("it listens");

@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use tokio::time::{self, Instant};
+use web_transport_trait::Session as _;
 
 use super::{Context, Event, Phase, SETUP_TIME, forward::Rooted};
 use crate::{
@@ -98,6 +99,7 @@ impl Search {
 /// One attempt.
 async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Established, Failure> {
     let connected = net::connect(options).await.map_err(Failure::from)?;
+    let carrier = connected.transport.carrier();
     // Raw QUIC has no place for the path: SETUP has, in the newer versions.
     let carried = carries_path(connected.transport.protocol());
     let root = if carried { "" } else { &connected.root };
@@ -116,20 +118,25 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))
         .map_err(|error| Failure::negotiating(&error))?;
-    Ok(Established { session, media })
+    Ok(Established {
+        session,
+        media,
+        carrier,
+    })
 }
 
 /// A session that stands.
 struct Established {
     session: Session,
     media: Rooted,
+    carrier: net::Carrier,
 }
 
 impl Established {
     /// Returns why the session ended.
     async fn hold(self, context: &Context, host: &str) -> Failure {
         let version = self.session.version_name();
-        let _counted = context.session(version);
+        let _counted = context.session(version, self.carrier);
         context
             .status
             .send_modify(|status| status.phase = Phase::Connected);
@@ -158,16 +165,8 @@ impl From<net::Error> for Failure {
     fn from(error: net::Error) -> Self {
         use net::Kind::{NotAuthorized, Refused, Settings, Tls};
         let class = error.kind();
-        // A server that is restarting, or behind a proxy that lost it, answers with 5xx.
-        let passing = matches!(
-            error,
-            net::Error::Connect {
-                failure: net::Failure::Status { status: 500.., .. },
-                ..
-            }
-        );
         Self {
-            heals: passing || !matches!(class, Settings | Tls | NotAuthorized | Refused),
+            heals: error.is_passing() || !matches!(class, Settings | Tls | NotAuthorized | Refused),
             class,
             reason: sentence(&error.to_string()),
         }

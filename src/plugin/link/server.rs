@@ -3,6 +3,7 @@
 use std::{pin::pin, time::Duration};
 
 use tokio::{task::JoinSet, time};
+use web_transport_trait::Session as _;
 
 use super::{Context, Event};
 use crate::{
@@ -49,6 +50,7 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
 /// A session from its first byte to its end.
 async fn serve(context: Context, accepted: net::Accepted) {
     let remote = accepted.remote;
+    let carrier = accepted.transport.carrier();
     let request = match Server::new().request(accepted.transport).await {
         Ok(request) => request,
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
@@ -68,7 +70,7 @@ async fn serve(context: Context, accepted: net::Accepted) {
         Ok(session) => session,
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
-    let counted = context.session(session.version_name());
+    let counted = context.session(session.version_name(), carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
     context.tell(Event::Changed).await;
     let closed = session.closed().await;
@@ -78,7 +80,7 @@ async fn serve(context: Context, accepted: net::Accepted) {
 }
 
 fn close(transport: net::Transport, error: &moq_lite::Error) {
-    transport.close(error.to_code(), error.to_string().as_bytes());
+    transport.close(error.to_code(), &error.to_string());
 }
 
 /// Sessions at the same time.

@@ -38,6 +38,7 @@
 //! | `sessions` | uint | sessions that are open |
 //! | `sessions-total` | uint64 | sessions that were opened in this run |
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
+//! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them |

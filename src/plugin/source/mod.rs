@@ -44,6 +44,7 @@
 //! | `sessions` | uint | sessions that are open |
 //! | `sessions-total` | uint64 | sessions that were opened in this run |
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
+//! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
 //! | `buffers` | uint64 | buffers that were pushed in this run |
 //! | `bytes` | uint64 | bytes in them |
 //! | `skipped-groups` | uint64 | groups that were lost or came too late |
