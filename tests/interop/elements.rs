@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::relay::Relay;
+use crate::{blocked::TcpOnly, relay::Relay};
 
 /// A running gst-launch; killed with the value.
 struct Launch {
@@ -137,4 +137,17 @@ fn a_relay_that_is_restarted_is_found_again_by_both() {
     let _relay = Relay::start_at(port);
     viewer.wait_for("Connecting again", 1);
     viewer.wait_for_pictures();
+}
+
+#[test]
+fn a_picture_goes_through_the_relay_where_udp_is_blocked() {
+    let mut relay = Relay::start();
+    let blocked = TcpOnly::to(relay.port);
+    let mut viewer = Launch::viewer(&blocked.url());
+    viewer.wait_for("Waiting for the broadcast", 1);
+    let publisher = Launch::publisher(&blocked.url(), 90);
+    viewer.wait_for_pictures();
+    relay.wait_for_log(" ws{id=1 ");
+    publisher.ends_well();
+    viewer.ends_well();
 }

@@ -2,6 +2,7 @@
 //!
 //! `./test` builds them and says where they are; a missing peer is a failure.
 
+mod blocked;
 #[cfg(feature = "plugin")]
 mod elements;
 mod ietf;
@@ -9,3 +10,4 @@ mod ietf;
 mod pem;
 mod relay;
 mod transport;
+mod websocket;
