@@ -8,4 +8,5 @@ mod ietf;
 #[path = "../common/pem.rs"]
 mod pem;
 mod relay;
+mod seed;
 mod transport;
