@@ -86,7 +86,8 @@ async fn our_client_publishes_to_a_server_of_the_first_generation() {
     }
 }
 
-/// Frames arrive while their group is still written, then its end, another group, the end of the track.
+/// Frames arrive while their group is still written, then its end, another group, the end of the track and the end of the
+/// broadcast.
 async fn reads(mut peer: Peer, mut seed: Seed) {
     assert_eq!(seed.says().await, "connected");
     let (path, broadcast) = within(peer.sees.announced()).await.unwrap();
@@ -108,7 +109,13 @@ async fn reads(mut peer: Peer, mut seed: Seed) {
     assert_eq!(within(group.read_frame()).await.unwrap().unwrap(), "last");
     seed.is_done();
     assert_eq!(within(group.read_frame()).await.unwrap(), None);
-    assert!(within(track.recv_group()).await.unwrap().is_none());
+    // Over moq-transport it never says that a track has ended: its PUBLISH_DONE waits for an UNSUBSCRIBE.
+    if peer.session.version_name() != "moq-transport-14" {
+        assert!(within(track.recv_group()).await.unwrap().is_none());
+    }
+    let (path, broadcast) = within(peer.sees.announced()).await.unwrap();
+    assert_eq!(path.as_str(), "room/cam");
+    assert!(broadcast.is_none());
 }
 
 /// As [`reads`], with the roles exchanged.

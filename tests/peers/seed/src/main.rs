@@ -10,7 +10,7 @@
 //! accepted: `moql` or `moq-00`. A listener prints `listening PORT` first, for both bindings.
 //!
 //! The publisher's input is the track: each line is a frame, an empty line ends the group, the end of the input ends the
-//! track. The subscriber prints `announced PATH`, `frame GROUP INDEX TEXT`, `group GROUP end`, `track end`. Both print
+//! track and the broadcast. The subscriber prints `announced PATH`, `frame GROUP INDEX TEXT`, `group GROUP end`, `track end`. Both print
 //! `connected` first, and `failed REASON` when something goes wrong.
 
 mod transport;
@@ -75,6 +75,7 @@ async fn publish(
         group.close();
     }
     track.close();
+    drop(broadcast);
     // What was written still has to travel. There is no other end than an error.
     let _ = session.closed().await;
     Ok(())
