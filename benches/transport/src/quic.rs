@@ -87,6 +87,11 @@ async fn track() -> Duration {
         .expect("it is there")
         .subscribe_track(&Track::new("video"));
 
+    // A reader begins with the newest group: it has to be there before the first one that counts.
+    track.write_frame("hello").expect("the track is open");
+    let hello = reader.recv_group().await.expect("the track goes on");
+    drop(hello.expect("the track goes on"));
+
     let frame = Bytes::from(vec![7; FRAME]);
     let room = Arc::new(Semaphore::new(AHEAD));
     let free = room.clone();

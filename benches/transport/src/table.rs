@@ -113,6 +113,9 @@ impl Spread {
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.greatest.is_finite() {
+            return f.pad("(none to compare with)");
+        }
         let digits = if self.median < 100.0 { 2 } else { 0 };
         let Self {
             least,
