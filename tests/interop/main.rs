@@ -9,5 +9,6 @@ mod ietf;
 #[path = "../common/pem.rs"]
 mod pem;
 mod relay;
+mod seed;
 mod transport;
 mod websocket;
