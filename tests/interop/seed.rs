@@ -13,7 +13,7 @@ use gstmoq::{
         ALPNS, Client, Origin, OriginConsumer, OriginProducer, Server, Session, Track,
         TrackConsumer,
     },
-    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, Transport, connect},
+    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, Transport, WebSocket, connect},
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
@@ -220,6 +220,10 @@ async fn dial(seed: &mut Seed, scheme: &str, protocol: &'static str) -> Peer {
             ..Tls::default()
         },
         quic: Quic::default(),
+        websocket: WebSocket {
+            enabled: false,
+            ..WebSocket::default()
+        },
         protocols: vec![protocol],
     };
     let connected = within(connect(&options)).await.unwrap();
