@@ -1,7 +1,6 @@
 //! Frames on a stream, as the version writes them.
 
 use bytes::{Bytes, BytesMut};
-use tokio::task::yield_now;
 use web_transport_trait::{RecvStream, SendStream};
 
 use super::ready::now_or_never;
@@ -151,22 +150,14 @@ async fn read_frame<R: RecvStream>(
 }
 
 /// What can be read without waiting, up to `missing` bytes, which are counted down.
-///
-/// Packets that came together with those that were read may still be in the
-/// hands of the transport's own task: it gets its turn once.
 async fn arrived<R: RecvStream>(
     reader: &mut Reader<R, Version>,
     missing: &mut usize,
 ) -> Result<Vec<Bytes>> {
     let mut chunks = Vec::new();
-    let mut patient = true;
     while *missing > 0 {
         match now_or_never(reader.read(*missing)).await {
             Some(chunk) => chunks.push(chunk?.ok_or(Error::WrongSize)?),
-            None if std::mem::take(&mut patient) => {
-                yield_now().await;
-                continue;
-            }
             None => break,
         }
         *missing -= chunks.last().map_or(0, Bytes::len);
