@@ -347,7 +347,7 @@ pub struct VideoConfig {
     /// What a viewer's menu shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Advice to avoid this rendition for now.
+    /// Advice to avoid this rendition while it stands still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<bool>,
 }

@@ -273,7 +273,7 @@ impl ObjectImpl for MoqSink {
                     started.control.set_policy(policy);
                 }
             }
-            _ => unimplemented!(),
+            _ => unreachable!("GObject passes only properties that are installed"),
         }
     }
 
@@ -287,7 +287,7 @@ impl ObjectImpl for MoqSink {
             "stats" => self.stats().to_value(),
             _ => match options.shared.get(property, &status) {
                 Some(value) => value,
-                None => unimplemented!(),
+                None => unreachable!("GObject passes only properties that are installed"),
             },
         }
     }

@@ -72,7 +72,7 @@ impl ObjectImpl for MoqSinkPad {
             "track" => {
                 *self.track.lock() = value.get().expect("the type was checked by GObject");
             }
-            _ => unimplemented!(),
+            _ => unreachable!("GObject passes only properties that are installed"),
         }
     }
 
@@ -85,7 +85,7 @@ impl ObjectImpl for MoqSinkPad {
                     .build()
                     .to_value()
             }
-            _ => unimplemented!(),
+            _ => unreachable!("GObject passes only properties that are installed"),
         }
     }
 }
