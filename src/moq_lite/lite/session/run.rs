@@ -20,8 +20,8 @@ pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum Side {
     /// It may ask for a path where the transport has no URL.
     Client { path: Option<String> },
-    /// It has read what the client says about itself.
-    Server,
+    /// It has read what the client says about itself, in the versions in which it does.
+    Server { setup: Option<Setup> },
 }
 
 /// All that a session begins with.
@@ -60,8 +60,11 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
         hop,
         status: status.clone(),
     };
-    let set_up = matches!(side, Side::Server);
-    let subscriber = Subscriber::new(publisher.clone(), roles.consume, set_up);
+    let setup_of_peer = match side {
+        Side::Client { .. } => None,
+        Side::Server { setup } => setup,
+    };
+    let subscriber = Subscriber::new(publisher.clone(), roles.consume, setup_of_peer);
     let driver = async move {
         if version.has_setup_stream() {
             // First of all, because a server waits for it.
