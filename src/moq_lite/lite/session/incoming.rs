@@ -1,11 +1,7 @@
 //! Takes in the peer's unidirectional streams and datagrams, and hands each to the
 //! subscription that it is for.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{

@@ -9,7 +9,8 @@ use tokio::{
 use web_transport_trait::Session;
 
 use super::{
-    estimate, follower::Follower,
+    estimate,
+    follower::Follower,
     incoming::{Settle, Shared, accept_datagrams, accept_streams},
     publisher::Publisher,
 };
