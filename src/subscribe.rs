@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    media::{self, Catalog, Config, Container, Micros, catalog, legacy},
+    media::{self, Catalog, Config, Container, Kind, Micros, catalog, legacy},
     moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
 };
 
@@ -115,12 +115,6 @@ pub struct SampleReader {
     skipped: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Video,
-    Audio,
-}
-
 struct Current {
     group: GroupConsumer,
     /// No frame was read yet.
@@ -156,20 +150,16 @@ impl SampleReader {
         config: &Config,
         budget: Duration,
     ) -> Option<Self> {
-        if *config.container() != Container::Legacy {
+        if config.container() != Some(&Container::Legacy) {
             return None;
         }
-        let kind = match config {
-            Config::Video(_) => Kind::Video,
-            Config::Audio(_) => Kind::Audio,
-        };
         let track = Track {
             name: name.into(),
             priority: config.priority(),
         };
         Some(Self {
             track: broadcast.subscribe_track(&track),
-            kind,
+            kind: config.kind(),
             budget,
             current: None,
             waiting: BTreeMap::new(),
@@ -336,7 +326,7 @@ impl SampleReader {
         let first = std::mem::take(&mut current.first);
         Ok(Some(Sample {
             pts,
-            keyframe: first || self.kind == Kind::Audio,
+            keyframe: first || self.kind != Kind::Video,
             discont: std::mem::take(&mut self.discont),
             group: current.group.info.sequence,
             payload: gather(payload),
