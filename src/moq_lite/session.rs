@@ -14,6 +14,7 @@ use super::{Error, SessionStats, status::Status, version::Version};
 pub struct Session {
     version: Version,
     transport: Box<dyn Transport>,
+    congestion_window: Option<Box<dyn Fn() -> Option<u64> + Send + Sync>>,
     status: Arc<Status>,
     driver: AbortHandle,
     ended: watch::Receiver<Option<Error>>,
@@ -38,10 +39,21 @@ impl Session {
         Self {
             version,
             transport: Box::new(transport),
+            congestion_window: None,
             status,
             driver: task.abort_handle(),
             ended,
         }
+    }
+
+    /// Lets [`Self::stats`] tell the congestion window, in bytes: `look` asks the
+    /// transport for it, which `web_transport_trait` has no words for.
+    pub fn with_congestion_window(
+        mut self,
+        look: impl Fn() -> Option<u64> + Send + Sync + 'static,
+    ) -> Self {
+        self.congestion_window = Some(Box::new(look));
+        self
     }
 
     /// The version that was agreed on, such as `moq-lite-02`.
@@ -58,6 +70,7 @@ impl Session {
     pub fn stats(&self) -> SessionStats {
         let mut stats = SessionStats {
             version: self.version.name(),
+            congestion_window: self.congestion_window.as_ref().and_then(|look| look()),
             ..self.transport.stats()
         };
         self.status.meters.read(&mut stats);

@@ -22,6 +22,9 @@ pub struct SessionStats {
     pub rtt: Option<Duration>,
     /// How much could be sent now, in bit/s, as congestion control sees it.
     pub send_rate: Option<u64>,
+    /// How many bytes may be under way. Only where the session was told how to look at
+    /// it: [`Session::with_congestion_window`](super::Session::with_congestion_window).
+    pub congestion_window: Option<u64>,
     /// Bytes sent, with headers and what was sent twice.
     pub bytes_sent: Option<u64>,
     /// Bytes received, with headers.

@@ -43,7 +43,13 @@ impl Transport {
         }
     }
 
-    /// The QUIC connection, where there is one, for what only QUIC knows: the congestion window, the peer's certificate.
+    /// How many bytes may be under way now, where there is a QUIC connection to know it.
+    pub fn congestion_window(&self) -> Option<u64> {
+        let connection = self.connection()?;
+        Some(connection.stats().path.cwnd)
+    }
+
+    /// The QUIC connection, where there is one, for what only QUIC knows, such as the peer's certificate.
     pub fn connection(&self) -> Option<&quinn::Connection> {
         match self {
             Over::Quic(session) => Some(session),

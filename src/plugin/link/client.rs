@@ -114,10 +114,12 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
     if let Some(expected) = &context.media.expected {
         client = client.with_expected(expected);
     }
-    let session = time::timeout(SETUP_TIME, client.connect(connected.transport)).await;
+    let transport = connected.transport;
+    let session = time::timeout(SETUP_TIME, client.connect(transport.clone())).await;
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))
-        .map_err(|error| Failure::negotiating(&error))?;
+        .map_err(|error| Failure::negotiating(&error))?
+        .with_congestion_window(move || transport.congestion_window());
     Ok(Established {
         session,
         media,

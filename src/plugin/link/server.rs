@@ -50,8 +50,9 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
 /// A session from its first byte to its end.
 async fn serve(context: Context, accepted: net::Accepted) {
     let remote = accepted.remote;
-    let carrier = accepted.transport.carrier();
-    let request = match Server::new().request(accepted.transport).await {
+    let transport = accepted.transport;
+    let carrier = transport.carrier();
+    let request = match Server::new().request(transport.clone()).await {
         Ok(request) => request,
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
@@ -67,7 +68,7 @@ async fn serve(context: Context, accepted: net::Accepted) {
         return request.reject(moq_lite::Error::Unauthorized);
     }
     let session = match request.accept(publish, consume).await {
-        Ok(session) => session,
+        Ok(session) => session.with_congestion_window(move || transport.congestion_window()),
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
     let counted = context.session(session.version_name(), carrier);
