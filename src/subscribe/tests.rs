@@ -1,9 +1,17 @@
 //! What the reader promises, with the model alone.
 
-use super::*;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{CatalogReader, Error, Sample, SampleReader};
 use crate::{
-    media::{AudioConfig, VideoConfig},
-    moq_lite::{Broadcast, BroadcastProducer, Group, GroupProducer, TrackProducer},
+    media::{self, AudioConfig, Catalog, Config, Container, Micros, VideoConfig, catalog, legacy},
+    moq_lite::{
+        self, Broadcast, BroadcastConsumer, BroadcastProducer, Group, GroupProducer, Track,
+        TrackProducer,
+    },
 };
 
 const BUDGET: Duration = Duration::from_millis(100);

@@ -52,6 +52,7 @@
 mod caps;
 mod follow;
 mod imp;
+mod output;
 mod puller;
 mod run;
 mod stream;

@@ -5,14 +5,14 @@
 
 use std::{future, sync::Arc, time::Duration};
 
-use gst::{ClockTime, prelude::*};
+use gst::prelude::*;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
 
 use super::{
-    caps::Format,
+    output::Output,
     run::{Gate, Run},
     stream::{Order, Source, Stream},
 };
@@ -40,11 +40,7 @@ pub(super) struct Puller {
     begun: u64,
     /// Samples that wait for the mapping of time.
     pending: Vec<Sample>,
-    segment: Option<Segment>,
-    format: Format,
-    /// Caps that begin with the next keyframe.
-    next_format: Option<Format>,
-    discont: bool,
+    output: Output,
     trouble: Trouble,
     /// The publisher ended the track.
     drained: bool,
@@ -63,14 +59,6 @@ enum State {
     Unlinked,
     /// Downstream or the publisher wants no more.
     Over,
-}
-
-/// The segment that downstream has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Segment {
-    joined: u64,
-    /// Added to running times, so that none is negative.
-    shift: i64,
 }
 
 /// A track that broke off.
@@ -99,6 +87,7 @@ impl Puller {
     pub(super) fn new(run: &Arc<Run>, stream: &Stream) -> Self {
         let source = stream.source();
         let format = source.map(|source| source.format);
+        let output = Output::new(run, stream, format);
         let mut puller = Self {
             run: run.clone(),
             stream: stream.clone(),
@@ -112,13 +101,7 @@ impl Puller {
             skipped: 0,
             begun: 0,
             pending: Vec::new(),
-            segment: None,
-            format: format.unwrap_or(Format {
-                caps: gst::Caps::new_empty(),
-                duration: None,
-            }),
-            next_format: None,
-            discont: true,
+            output,
             trouble: Trouble::default(),
             drained: false,
             last: false,
@@ -163,7 +146,7 @@ impl Puller {
             self.begun = gate.begun;
             self.reader = None;
             self.pending.clear();
-            self.discont = true;
+            self.output.interrupt();
         }
         if self.state == State::Reading && !self.stream.pad().is_linked() {
             self.state = State::Unlinked;
@@ -189,15 +172,13 @@ impl Puller {
         if !same {
             self.reader = None;
             self.pending.clear();
-            self.discont = true;
+            self.output.interrupt();
             self.trouble = Trouble::default();
             self.drained = false;
             self.warned = false;
         }
-        if let Some(source) = &order.source
-            && source.format != self.format
-        {
-            self.next_format = Some(source.format.clone());
+        if let Some(source) = &order.source {
+            self.output.set_format(&source.format);
         }
         self.source = order.source;
         self.last = order.last;
@@ -323,75 +304,18 @@ impl Puller {
             return;
         };
         drop(timeline);
-
-        let pad = self.stream.pad().clone();
-        if sample.keyframe
-            && let Some(format) = self.next_format.take()
-        {
-            pad.push_event(gst::event::Caps::new(&format.caps));
-            self.format = format;
+        if let Err(error) = self.output.push(sample, time, self.begun, start) {
+            self.refused(error);
         }
-        let shift = match self.segment {
-            Some(segment) if segment.joined == self.begun => segment.shift,
-            _ => self.push_segment(start, time),
-        };
-        let Some(pts) = time_of(time + shift) else {
-            // From before anything that can be decoded, such as a leading picture of an open group.
-            self.discont = true;
-            return;
-        };
-
-        let size = sample.payload.len();
-        let mut buffer = gst::Buffer::from_slice(sample.payload);
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(pts);
-            buffer.set_duration(self.format.duration);
-            if !sample.keyframe {
-                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
-            }
-            if sample.discont || self.discont {
-                buffer.set_flags(gst::BufferFlags::DISCONT);
-            }
-        }
-        self.discont = false;
-        match pad.push(buffer) {
-            Ok(_) => self.run.counters.add_buffer(size),
-            Err(error) => self.refused(error),
-        }
-    }
-
-    /// What is before `start` will be decoded and not shown.
-    fn push_segment(&mut self, start: i64, first: i64) -> i64 {
-        // Pictures may be shown before the keyframe that they follow.
-        let shift = if first < 0 { LEADING - first } else { 0 };
-        let base = time_of(start);
-        let mut segment = gst::FormattedSegment::<ClockTime>::new();
-        segment.set_start(time_of(start + shift));
-        segment.set_base(base);
-        segment.set_time(base);
-        segment.set_position(time_of(start + shift));
-        self.stream
-            .pad()
-            .push_event(gst::event::Segment::new(&segment));
-        self.segment = Some(Segment {
-            joined: self.begun,
-            shift,
-        });
-        self.discont = true;
-        shift
     }
 
     fn refused(&mut self, error: gst::FlowError) {
         match error {
             // Of somebody downstream: what it knew is gone.
-            gst::FlowError::Flushing => {
-                self.segment = None;
-                self.discont = true;
-            }
+            gst::FlowError::Flushing => self.output.forget(),
             gst::FlowError::NotLinked => {
                 self.state = State::Unlinked;
-                self.discont = true;
-                self.segment = None;
+                self.output.forget();
             }
             gst::FlowError::Eos => self.over(),
             error => {
@@ -425,7 +349,7 @@ impl Puller {
 
     fn broke_off(&mut self, reason: &str) {
         self.reader = None;
-        self.discont = true;
+        self.output.interrupt();
         if self.last {
             // A relay may say it like this that there is no more.
             return self.end();
@@ -471,7 +395,7 @@ impl Puller {
         if self.state == State::Over {
             return;
         }
-        self.stream.pad().push_event(gst::event::Eos::new());
+        self.output.end();
         self.over();
     }
 
@@ -506,14 +430,6 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-/// Microseconds as GStreamer's time; `None` before its beginning.
-fn time_of(micros: i64) -> Option<ClockTime> {
-    u64::try_from(micros)
-        .ok()?
-        .checked_mul(1_000)
-        .map(ClockTime::from_nseconds)
-}
-
 /// How long samples may take to come that were announced to be the last.
 const LAST_SAMPLES: Duration = Duration::from_secs(2);
 /// How long two groups may be under way at the same time.
@@ -522,5 +438,3 @@ const OVERLAP: Duration = Duration::from_millis(20);
 const REPLACEMENT: Duration = Duration::from_millis(500);
 /// Until a track that broke off is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
-/// So much before the first keyframe there may be pictures, in microseconds.
-const LEADING: i64 = 1_000_000;

@@ -1,89 +1,15 @@
-//! From a broadcast to samples: the catalog, and each rendition in decode order.
-//!
-//! Groups may come in any order. [`SampleReader`] puts them in order within a budget of time and
-//! then goes on with what is there, so that a lost group costs no more than that budget. Timers are
-//! tokio's: call from within a runtime's context.
+//! One rendition, sample by sample.
 
 use std::{collections::BTreeMap, future, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, sleep_until};
 
+use super::Error;
 use crate::{
-    media::{self, Catalog, Config, Container, Micros, catalog, legacy},
+    media::{Config, Container, Kind, Micros, legacy},
     moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
 };
-
-/// Why nothing was read.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// What arrived is not understood. Reading goes on with the next call.
-    #[error(transparent)]
-    Media(#[from] media::Error),
-    /// The track ended, and not by its publisher's will. Final.
-    #[error(transparent)]
-    Track(#[from] moq_lite::Error),
-}
-
-/// Follows the catalog of a broadcast.
-pub struct CatalogReader {
-    track: TrackConsumer,
-    group: Option<GroupConsumer>,
-    end: Option<moq_lite::Result<()>>,
-}
-
-impl CatalogReader {
-    /// Asks for the catalog.
-    pub fn new(broadcast: &BroadcastConsumer) -> Self {
-        let track = Track {
-            name: catalog::TRACK.into(),
-            priority: catalog::PRIORITY,
-        };
-        Self {
-            track: broadcast.subscribe_track(&track),
-            group: None,
-            end: None,
-        }
-    }
-
-    /// The newest catalog that was not read yet; `None` when the publisher ended the broadcast.
-    /// Cancel safe.
-    ///
-    /// # Errors
-    /// [`Error::Media`] for a catalog that cannot be read; a later one may be good.
-    pub async fn next(&mut self) -> Result<Option<Catalog>, Error> {
-        loop {
-            let frame = match (&mut self.group, &self.end) {
-                (None, Some(end)) => return Ok(end.clone().map(|()| None)?),
-                (Some(group), Some(_)) => group.read_frame().await,
-                (group, None) => tokio::select! {
-                    biased;
-                    next = self.track.next_group() => {
-                        match next {
-                            Ok(Some(next)) => self.group = Some(next),
-                            Ok(None) => self.end = Some(Ok(())),
-                            Err(err) => self.end = Some(Err(err)),
-                        }
-                        continue;
-                    }
-                    frame = read_some(group) => frame,
-                },
-            };
-            // Only the first frame of a group is a whole catalog.
-            self.group = None;
-            if let Ok(Some(json)) = frame {
-                return Ok(Some(Catalog::from_slice(&json)?));
-            }
-        }
-    }
-}
-
-async fn read_some(group: &mut Option<GroupConsumer>) -> moq_lite::Result<Option<Bytes>> {
-    match group {
-        Some(group) => group.read_frame().await,
-        None => future::pending().await,
-    }
-}
 
 /// One coded picture, or one packet of sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,12 +39,6 @@ pub struct SampleReader {
     end: Option<Ended>,
     discont: bool,
     skipped: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Video,
-    Audio,
 }
 
 struct Current {
@@ -156,20 +76,16 @@ impl SampleReader {
         config: &Config,
         budget: Duration,
     ) -> Option<Self> {
-        if *config.container() != Container::Legacy {
+        if config.container() != Some(&Container::Legacy) {
             return None;
         }
-        let kind = match config {
-            Config::Video(_) => Kind::Video,
-            Config::Audio(_) => Kind::Audio,
-        };
         let track = Track {
             name: name.into(),
             priority: config.priority(),
         };
         Some(Self {
             track: broadcast.subscribe_track(&track),
-            kind,
+            kind: config.kind(),
             budget,
             current: None,
             waiting: BTreeMap::new(),
@@ -336,7 +252,7 @@ impl SampleReader {
         let first = std::mem::take(&mut current.first);
         Ok(Some(Sample {
             pts,
-            keyframe: first || self.kind == Kind::Audio,
+            keyframe: first || self.kind != Kind::Video,
             discont: std::mem::take(&mut self.discont),
             group: current.group.info.sequence,
             payload: gather(payload),
@@ -359,6 +275,3 @@ fn gather(mut chunks: Vec<Bytes>) -> Bytes {
         .for_each(|chunk| whole.extend_from_slice(chunk));
     whole.freeze()
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,140 @@
+//! Buffers: taken in, waited for, read.
+
+use bytes::Bytes;
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
+
+use super::super::{
+    MoqSinkPad,
+    format::Format,
+    imp::{CAT, MoqSink},
+    stream::Stream,
+};
+use crate::publish;
+
+impl MoqSink {
+    pub(in super::super) fn chain(
+        &self,
+        pad: &MoqSinkPad,
+        buffer: gst::Buffer,
+    ) -> Result<FlowSuccess, FlowError> {
+        gst::trace!(CAT, obj = pad, "{buffer:?}");
+        let imp = pad.imp();
+        self.pace.wait_playing(imp.id())?;
+        let mut stream = imp.stream();
+        if stream.eos {
+            return Err(FlowError::Eos);
+        }
+        if buffer.size() == 0 {
+            if !std::mem::replace(&mut stream.warned.empty, true) {
+                drop(stream);
+                gst::warning!(CAT, obj = pad, "buffers without data are ignored");
+            }
+            return Ok(FlowSuccess::Ok);
+        }
+        if stream.input.is_none() {
+            drop(stream);
+            let input = self.input();
+            stream = imp.stream();
+            stream.input = input;
+        }
+        match &stream.format {
+            Some(Format::Mp4) => {
+                drop(stream);
+                self.chain_movie(pad, buffer)
+            }
+            Some(_) => {
+                drop(stream);
+                self.chain_elementary(pad, buffer)
+            }
+            None => {
+                drop(stream);
+                gst::element_imp_error!(
+                    self,
+                    gst::CoreError::Negotiation,
+                    (
+                        "Data without caps came to {}: put typefind, a parser or a capsfilter before it",
+                        pad.name()
+                    )
+                );
+                Err(FlowError::NotNegotiated)
+            }
+        }
+    }
+
+    pub(in super::super) fn wait(
+        &self,
+        pad: &MoqSinkPad,
+        due: gst::ClockTime,
+    ) -> Result<(), FlowError> {
+        let id = pad.imp().id();
+        if self.sync() {
+            self.pace.wait_until(self.obj().upcast_ref(), id, due)
+        } else {
+            self.pace.wait_playing(id)
+        }
+    }
+
+    /// The running time now, in nanoseconds.
+    pub(in super::super) fn now(&self) -> i128 {
+        self.obj()
+            .current_running_time()
+            .map_or(0, |time| time.nseconds().into())
+    }
+
+    /// The buffer's memory, mapped for as long as somebody reads the bytes.
+    pub(in super::super) fn payload(&self, buffer: gst::Buffer) -> Result<Bytes, FlowError> {
+        let ours = buffer
+            .iter_memories()
+            .all(|memory| ORDINARY.iter().any(|kind| memory.is_type(*kind)));
+        match buffer.into_mapped_buffer_readable() {
+            Ok(mapped) if ours => Ok(Bytes::from_owner(mapped)),
+            // Memory of a device belongs to a small pool, which must not wait for viewers.
+            Ok(mapped) => Ok(Bytes::copy_from_slice(&mapped)),
+            Err(_) => {
+                gst::element_imp_error!(
+                    self,
+                    gst::ResourceError::Read,
+                    ("The memory of a buffer cannot be read: put an element before the sink that copies it to \
+                         system memory")
+                );
+                Err(FlowError::Error)
+            }
+        }
+    }
+
+    pub(in super::super) fn early(
+        &self,
+        pad: &MoqSinkPad,
+        mut stream: parking_lot::MutexGuard<'_, Stream>,
+    ) {
+        if !std::mem::replace(&mut stream.warned.early, true) {
+            drop(stream);
+            gst::warning!(
+                CAT,
+                obj = pad,
+                "sound from before running time zero is dropped"
+            );
+        }
+    }
+
+    pub(in super::super) fn fail(&self, error: &publish::Error) -> FlowError {
+        // The end of a track that stops is no error of the stream.
+        if matches!(error, publish::Error::Ended(_)) {
+            gst::debug!(CAT, imp = self, "{error}");
+            return FlowError::Flushing;
+        }
+        let text = capitalised(&error.to_string());
+        gst::element_imp_error!(self, gst::StreamError::Failed, ("{text}"));
+        FlowError::Error
+    }
+}
+
+/// The text with a capital first letter.
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
+/// Kinds of memory of which there is enough: of the C library, and of Rust elements.
+const ORDINARY: [&str; 2] = ["SystemMemory", "RustGlobalAllocatorMemory"];

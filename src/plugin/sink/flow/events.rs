@@ -1,0 +1,91 @@
+//! Events: what begins, changes, and is skipped.
+
+use std::time::Instant;
+
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
+
+use super::{
+    super::{
+        MoqSinkPad,
+        format::Format,
+        imp::{CAT, MoqSink},
+    },
+    fragments::Release,
+};
+
+impl MoqSink {
+    pub(in super::super) fn sink_event(
+        &self,
+        pad: &MoqSinkPad,
+        event: gst::Event,
+    ) -> Result<FlowSuccess, FlowError> {
+        use gst::EventView;
+        gst::debug!(CAT, obj = pad, "{event:?}");
+        let imp = pad.imp();
+        match event.view() {
+            EventView::StreamStart(_) => {
+                imp.stream().eos = false;
+                self.revive();
+            }
+            EventView::Caps(caps) => return self.set_caps(pad, caps.caps()),
+            EventView::Segment(segment) => imp.stream().set_segment(segment.segment()),
+            EventView::Gap(gap) => {
+                let (start, duration) = gap.get();
+                let mut stream = imp.stream();
+                let due = stream.running_time(Some(start));
+                if let Some(due) = due {
+                    let duration = duration.map_or(0, |time| time.nseconds().into());
+                    stream.extend(due + duration);
+                }
+                drop(stream);
+                let due = due.and_then(|due| u64::try_from(due).ok());
+                self.wait(pad, gst::ClockTime::from_nseconds(due.unwrap_or(0)))?;
+            }
+            EventView::FlushStart(_) => self.pace.set_flushing(imp.id(), true),
+            EventView::FlushStop(_) => {
+                imp.stream().flush();
+                self.revive();
+                self.pace.set_flushing(imp.id(), false);
+            }
+            EventView::Eos(_) => return self.end(pad, event.seqnum()),
+            _ => {}
+        }
+        match gst::Pad::event_default(pad, Some(&*self.obj()), event) {
+            true => Ok(FlowSuccess::Ok),
+            false => Err(FlowError::Error),
+        }
+    }
+
+    pub(in super::super) fn set_caps(
+        &self,
+        pad: &MoqSinkPad,
+        caps: &gst::CapsRef,
+    ) -> Result<FlowSuccess, FlowError> {
+        self.release(pad, Release::All)?;
+        let format = match Format::new(caps) {
+            Ok(format) => format,
+            Err(sentence) => {
+                gst::element_imp_error!(
+                    self,
+                    gst::StreamError::Format,
+                    ("{sentence}"),
+                    ["caps on {}: {caps}", pad.name()]
+                );
+                return Err(FlowError::NotNegotiated);
+            }
+        };
+        let config = format.config();
+        let name = pad.imp().track();
+        let mut stream = pad.imp().stream();
+        stream.format = Some(format);
+        let configured = match config {
+            Some(config) => stream.configure(name.as_deref(), config, Instant::now()),
+            None => Ok(()),
+        };
+        drop(stream);
+        match configured {
+            Ok(()) => Ok(FlowSuccess::Ok),
+            Err(error) => Err(self.fail(&error)),
+        }
+    }
+}

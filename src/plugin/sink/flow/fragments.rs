@@ -1,0 +1,211 @@
+//! Buffers of fragmented MP4: pieces of a file, out of which samples come.
+
+use std::time::Instant;
+
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
+
+use super::super::{
+    MoqSinkPad,
+    imp::MoqSink,
+    interleave::Scheduled,
+    movie::Movie,
+    stream::{Content, Stream, Timing},
+};
+use crate::{
+    media::fmp4,
+    publish::{self, Sample},
+};
+
+/// Which samples of a movie are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Release {
+    /// Those of which it is known that none is due before.
+    Known,
+    /// All: nothing follows that belongs to them.
+    All,
+}
+
+impl MoqSink {
+    pub(in super::super) fn chain_movie(
+        &self,
+        pad: &MoqSinkPad,
+        buffer: gst::Buffer,
+    ) -> Result<FlowSuccess, FlowError> {
+        let imp = pad.imp();
+        let mut stream = imp.stream();
+        let presented = stream.running_time(buffer.pts());
+        let payload = self.payload(buffer)?;
+        if !matches!(stream.content, Content::Movie(_)) {
+            stream.end_tracks(Instant::now());
+            stream.content = Content::Movie(Movie::default());
+        }
+        let Content::Movie(movie) = &mut stream.content else {
+            return Err(FlowError::Error);
+        };
+        let pushed = movie.push(payload, presented);
+        drop(stream);
+        // What came before an error is good.
+        while let Some(event) = next_event(pad) {
+            match event {
+                fmp4::Event::Tracks(tracks) => {
+                    self.release(pad, Release::All)?;
+                    self.movie_tracks(pad, tracks)?;
+                }
+                fmp4::Event::Sample(sample) => self.movie_sample(pad, sample),
+            }
+        }
+        self.release(pad, Release::Known)?;
+        if let Err(error) = pushed {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::Demux,
+                (
+                    "The fragmented MP4 on {} cannot be read: {error}",
+                    pad.name()
+                )
+            );
+            return Err(FlowError::Error);
+        }
+        Ok(FlowSuccess::Ok)
+    }
+
+    pub(in super::super) fn movie_tracks(
+        &self,
+        pad: &MoqSinkPad,
+        tracks: Vec<fmp4::Track>,
+    ) -> Result<(), FlowError> {
+        let now = Instant::now();
+        let (good, bad): (Vec<_>, Vec<_>) =
+            tracks.into_iter().partition(|track| track.config.is_ok());
+        let reasons: Vec<_> = bad
+            .iter()
+            .filter_map(|track| track.config.as_ref().err())
+            .map(ToString::to_string)
+            .collect();
+        if good.is_empty() {
+            gst::element_imp_error!(
+                self,
+                gst::StreamError::CodecNotFound,
+                (
+                    "The MP4 on {} has no track that can be published ({})",
+                    pad.name(),
+                    reasons.join("; ")
+                )
+            );
+            return Err(FlowError::Error);
+        }
+        if !reasons.is_empty() {
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::CodecNotFound,
+                (
+                    "Not every track of the MP4 is published: {}",
+                    reasons.join("; ")
+                )
+            );
+        }
+        let name = pad.imp().track().filter(|_| good.len() == 1);
+        let mut stream = pad.imp().stream();
+        let Stream { content, input, .. } = &mut *stream;
+        let (Content::Movie(movie), Some(input)) = (content, input) else {
+            return Ok(());
+        };
+        let listed: Vec<_> = good.iter().map(|track| track.id).collect();
+        movie
+            .retire(&listed)
+            .into_iter()
+            .for_each(|gone| gone.end(now));
+        let result = good.into_iter().try_for_each(|track| {
+            let Ok(config) = track.config else {
+                return Ok(());
+            };
+            if let Some(known) = movie.track(track.id) {
+                known.writer.configure(config, now);
+                movie.set_timescale(track.id, track.timescale);
+                return Ok(());
+            }
+            let writer = input.track(name.as_deref(), config)?;
+            movie.set(track.id, track.timescale, writer);
+            Ok(())
+        });
+        input.ready(now);
+        drop(stream);
+        result.map_err(|error: publish::Error| self.fail(&error))
+    }
+
+    pub(in super::super) fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
+        let mut stream = pad.imp().stream();
+        let Content::Movie(movie) = &mut stream.content else {
+            return;
+        };
+        let Some((dts, pts)) = movie.times(&sample, self.now()) else {
+            return;
+        };
+        let track = movie.track(sample.track);
+        let is_video = track.is_some_and(|track| track.writer.is_video());
+        let Some(timing) = Timing::new(dts, pts, is_video) else {
+            return self.early(pad, stream);
+        };
+        movie.queue.push(Scheduled {
+            track: sample.track,
+            timing,
+            keyframe: sample.keyframe,
+            payload: sample.payload,
+        });
+        stream.extend(pts);
+    }
+
+    /// Sends samples of a movie, each when it is due.
+    pub(in super::super) fn release(
+        &self,
+        pad: &MoqSinkPad,
+        which: Release,
+    ) -> Result<(), FlowError> {
+        loop {
+            let mut stream = pad.imp().stream();
+            let Content::Movie(movie) = &mut stream.content else {
+                return Ok(());
+            };
+            let Some(due) = movie.queue.due() else {
+                return Ok(());
+            };
+            let known = which == Release::All || movie.is_complete();
+            drop(stream);
+            if self.sync() && !known && !self.pace.is_due(self.obj().upcast_ref(), due) {
+                // What comes next may be due before.
+                return Ok(());
+            }
+            self.wait(pad, due)?;
+
+            let mut stream = pad.imp().stream();
+            let Content::Movie(movie) = &mut stream.content else {
+                return Ok(());
+            };
+            let Some(sample) = movie.queue.pop() else {
+                return Ok(());
+            };
+            let Some(track) = movie.track(sample.track) else {
+                continue;
+            };
+            let written = track.writer.write(
+                Sample {
+                    timestamp: sample.timing.timestamp,
+                    keyframe: sample.keyframe,
+                    payload: sample.payload,
+                },
+                Instant::now(),
+            );
+            drop(stream);
+            if let Err(error) = written {
+                return Err(self.fail(&error));
+            }
+        }
+    }
+}
+
+fn next_event(pad: &MoqSinkPad) -> Option<fmp4::Event> {
+    match &mut pad.imp().stream().content {
+        Content::Movie(movie) => movie.next(),
+        _ => None,
+    }
+}
