@@ -11,10 +11,11 @@ mod input;
 mod publisher;
 mod track;
 
+pub use crate::media::container::Sample;
 pub use error::Error;
 pub use input::Input;
 pub use publisher::{PATIENCE, Publisher};
-pub use track::{Sample, Stats, TrackWriter};
+pub use track::{Stats, TrackWriter};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! H.264: configuration record, sequence parameter sets, codec strings, NAL units.
 
 mod avcc;
+mod convert;
 mod nal;
 mod profile;
 mod sps;

@@ -80,12 +80,16 @@ impl Hints {
     }
 
     /// The configuration of a byte-stream whose access unit holds parameter sets; `None` if it holds
-    /// none that can be read.
-    pub(super) fn config(&self, access_unit: &[u8]) -> Option<Config> {
+    /// none that can be read. With a record of them for a container that has no byte-streams.
+    pub(super) fn config(&self, access_unit: &[u8], with_record: bool) -> Option<Config> {
         let sps = h264::nal_units(access_unit, h264::Format::ByteStream)
             .find(|unit| h264::kind(unit) == h264::SPS)
             .and_then(|unit| h264::Sps::parse(unit).ok())?;
-        let config = self.complete(sps.profile.avc3(), Some(&sps));
+        let mut config = self.complete(sps.profile.avc3(), Some(&sps));
+        if with_record {
+            config.description = Some(h264::Avcc::from_access_unit(access_unit)?);
+            config.codec = sps.profile.avc1();
+        }
         Some(Config::Video(config))
     }
 

@@ -12,11 +12,14 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
 use super::{
-    MoqSinkPad, format,
+    MoqSinkPad,
+    container::Container,
+    format,
     pace::Pace,
     pad::{self, MoqSinkPad as PadImp},
 };
 use crate::{
+    media::container::Kind,
     moq_lite::{Origin, OriginProducer, PathOwned},
     plugin::{
         control::Control,
@@ -41,6 +44,7 @@ pub(in crate::plugin) struct MoqSink {
 #[derive(Clone)]
 struct Options {
     shared: Settings,
+    container: Container,
     sync: bool,
     ts_offset: i64,
     drain_timeout: u32,
@@ -50,6 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             shared: Settings::default(),
+            container: Container::default(),
             sync: true,
             ts_offset: 0,
             drain_timeout: 2000,
@@ -71,6 +76,13 @@ struct Started {
 impl MoqSink {
     pub(super) fn sync(&self) -> bool {
         self.settings.lock().sync
+    }
+
+    /// How the frames of a pad's tracks are laid out.
+    pub(super) fn container(&self, pad: &MoqSinkPad) -> Kind {
+        pad.imp()
+            .container()
+            .resolve(self.settings.lock().container)
     }
 
     pub(super) fn drain_timeout(&self) -> Duration {
@@ -228,6 +240,11 @@ impl ObjectImpl for MoqSink {
             let default = Options::default();
             let mut properties = Settings::properties();
             properties.extend([
+                glib::ParamSpecEnum::builder_with_default("container", default.container)
+                    .nick("Container")
+                    .blurb("How the frames of all tracks are laid out, unless a pad says otherwise")
+                    .mutable_ready()
+                    .build(),
                 glib::ParamSpecBoolean::builder("sync")
                     .nick("Synchronise")
                     .blurb("Send each sample when the clock reaches its running time, instead of at once")
@@ -258,6 +275,9 @@ impl ObjectImpl for MoqSink {
         }
         let mut options = self.settings.lock();
         match property.name() {
+            "container" => {
+                options.container = value.get().expect("the type was checked by GObject");
+            }
             "sync" => options.sync = value.get().expect("the type was checked by GObject"),
             "ts-offset" => {
                 options.ts_offset = value.get().expect("the type was checked by GObject");
@@ -281,6 +301,7 @@ impl ObjectImpl for MoqSink {
         let status = self.status();
         let options = self.settings.lock().clone();
         match property.name() {
+            "container" => options.container.to_value(),
             "sync" => options.sync.to_value(),
             "ts-offset" => options.ts_offset.to_value(),
             "drain-timeout" => options.drain_timeout.to_value(),

@@ -9,7 +9,10 @@ use crate::{
     publish::{self, TrackWriter},
 };
 
-use super::interleave::Queue;
+use super::{
+    interleave::{Queue, Scheduled},
+    stream::Timing,
+};
 
 /// A stream of fragmented MP4.
 #[derive(Default)]
@@ -29,6 +32,7 @@ pub(super) struct Movie {
 /// A track of it.
 pub(super) struct Track {
     timescale: u32,
+    fragment: Option<Scheduled>,
     pub(super) writer: TrackWriter,
 }
 
@@ -57,9 +61,10 @@ impl Movie {
         self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
-        self.tracks
-            .values_mut()
-            .for_each(|track| track.writer.interrupt());
+        for track in self.tracks.values_mut() {
+            track.fragment = None;
+            track.writer.interrupt();
+        }
     }
 
     /// Decode and presentation time of a sample as running times in nanoseconds. `now` places the
@@ -79,6 +84,33 @@ impl Movie {
         Some((dts + offset, pts + offset))
     }
 
+    /// Lets a sample wait until it is due: with its fragment where that is kept, else alone.
+    pub(super) fn add(&mut self, sample: Sample, timing: Timing) {
+        let Some(track) = self.tracks.get_mut(&sample.track) else {
+            return;
+        };
+        let nanos = u64::from(sample.duration) * 1_000_000_000 / u64::from(track.timescale.max(1));
+        let duration = gst::ClockTime::from_nseconds(nanos);
+        let last = sample.last || !track.writer.keeps_fragments();
+        let fragment = track.fragment.get_or_insert(Scheduled {
+            track: sample.track,
+            due: timing.due,
+            samples: Vec::new(),
+        });
+        let sample = timing.sample(Some(duration), sample.keyframe, sample.payload);
+        fragment.samples.push(sample);
+        let span = timing.due.saturating_sub(fragment.due);
+        if last || span >= LONGEST || fragment.samples.len() >= MOST {
+            self.queue.extend(track.fragment.take());
+        }
+    }
+
+    /// What there is of fragments waits for nothing more.
+    pub(super) fn end_fragments(&mut self) {
+        let fragments = self.tracks.values_mut().map(|track| track.fragment.take());
+        fragments.for_each(|fragment| self.queue.extend(fragment));
+    }
+
     /// Whether the first sample of the queue is the first of all tracks.
     pub(super) fn is_complete(&self) -> bool {
         self.queue.is_complete(self.tracks.keys().copied())
@@ -89,7 +121,15 @@ impl Movie {
     }
 
     pub(super) fn set(&mut self, id: u32, timescale: u32, writer: TrackWriter) {
-        self.tracks.insert(id, Track { timescale, writer });
+        let fragment = None;
+        self.tracks.insert(
+            id,
+            Track {
+                timescale,
+                fragment,
+                writer,
+            },
+        );
     }
 
     /// Changes the timescale of a track that goes on.
@@ -124,6 +164,10 @@ impl Movie {
     }
 }
 
+/// Longer fragments are cut, so that what is waited for and held together has its bounds.
+const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(10);
+const MOST: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +184,7 @@ mod tests {
             pts,
             duration: 10,
             keyframe: true,
+            last: true,
             payload: Bytes::from_static(b"x"),
         }
     }

@@ -7,13 +7,14 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use super::{pace::PadId, stream::Stream};
+use super::{container::PadContainer, pace::PadId, stream::Stream};
 use crate::publish;
 
 /// The object behind a pad.
 #[derive(Default)]
 pub(in crate::plugin) struct MoqSinkPad {
     track: Mutex<Option<String>>,
+    container: Mutex<PadContainer>,
     id: AtomicU32,
     /// Held for a moment at a time, never while something is waited for.
     stream: Mutex<Stream>,
@@ -31,6 +32,11 @@ impl MoqSinkPad {
     /// The name that the user wants the track to have.
     pub(super) fn track(&self) -> Option<String> {
         self.track.lock().clone().filter(|name| !name.is_empty())
+    }
+
+    /// How the frames of its tracks are to be laid out.
+    pub(super) fn container(&self) -> PadContainer {
+        *self.container.lock()
     }
 
     pub(super) fn stream(&self) -> MutexGuard<'_, Stream> {
@@ -57,6 +63,11 @@ impl ObjectImpl for MoqSinkPad {
                     )
                     .mutable_ready()
                     .build(),
+                glib::ParamSpecEnum::builder_with_default("container", PadContainer::Inherit)
+                    .nick("Container")
+                    .blurb("How the frames of the tracks are laid out; inherit takes the element's")
+                    .mutable_ready()
+                    .build(),
                 glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                     .nick("Statistics")
                     .blurb("Counters of the current stream; never null")
@@ -72,6 +83,9 @@ impl ObjectImpl for MoqSinkPad {
             "track" => {
                 *self.track.lock() = value.get().expect("the type was checked by GObject");
             }
+            "container" => {
+                *self.container.lock() = value.get().expect("the type was checked by GObject");
+            }
             _ => unreachable!("GObject passes only properties that are installed"),
         }
     }
@@ -79,6 +93,7 @@ impl ObjectImpl for MoqSinkPad {
     fn property(&self, _id: usize, property: &glib::ParamSpec) -> glib::Value {
         match property.name() {
             "track" => self.track.lock().to_value(),
+            "container" => self.container().to_value(),
             "stats" => {
                 let stats = self.stream().stats();
                 add(gst::Structure::builder("moqsink-pad-stats"), &stats)

@@ -6,8 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{format::Format, movie::Movie};
 use crate::{
-    media::{Config, Micros, h264},
-    publish::{self, Input, TrackWriter},
+    media::{Config, Micros, container::Kind, h264},
+    publish::{self, Input, Sample, TrackWriter},
 };
 
 /// The stream of one pad.
@@ -57,6 +57,8 @@ pub(super) struct Warned {
 pub(super) struct Timing {
     pub(super) due: gst::ClockTime,
     pub(super) timestamp: Micros,
+    /// When to decode it, on the same timeline.
+    pub(super) dts: Micros,
 }
 
 impl Timing {
@@ -71,7 +73,25 @@ impl Timing {
         Some(Self {
             due: gst::ClockTime::from_nseconds(due),
             timestamp: Micros::from_nanos(pts).ok()?,
+            dts: Micros::from_nanos(due).ok()?,
         })
+    }
+
+    /// A sample with these times.
+    pub(super) fn sample(
+        self,
+        duration: Option<gst::ClockTime>,
+        keyframe: bool,
+        payload: Bytes,
+    ) -> Sample {
+        let duration = duration.and_then(|time| Micros::from_nanos(time.nseconds()).ok());
+        Sample {
+            timestamp: self.timestamp,
+            dts: Some(self.dts),
+            duration: duration.filter(|duration| !duration.is_zero()),
+            keyframe,
+            payload,
+        }
     }
 }
 
@@ -163,13 +183,14 @@ impl Stream {
     pub(super) fn configure(
         &mut self,
         name: Option<&str>,
+        kind: Kind,
         config: Config,
         now: Instant,
     ) -> Result<(), publish::Error> {
         match &mut self.content {
             Content::Track(track) if same_kind(&track.config, &config) => {
                 if track.config != config {
-                    track.writer.configure(config.clone(), now);
+                    track.writer.configure(config.clone(), now)?;
                     track.config = config;
                 }
                 return Ok(());
@@ -180,7 +201,7 @@ impl Stream {
         let Some(input) = &mut self.input else {
             return Ok(());
         };
-        let writer = input.track(name, config.clone())?;
+        let writer = input.track_in(kind, name, config.clone())?;
         input.ready(now);
         self.content = Content::Track(Elementary {
             writer,
@@ -192,8 +213,18 @@ impl Stream {
 }
 
 impl Elementary {
+    /// An access unit of a byte-stream as its configuration says: with lengths where that is a record.
+    pub(super) fn byte_stream(&mut self, access_unit: Bytes, keyframe: bool) -> Bytes {
+        let record = self.config.description().map(h264::Avcc::parse);
+        match record {
+            Some(Ok(record)) => record.length_prefixed(&access_unit),
+            _ if keyframe => self.with_parameters(access_unit),
+            _ => access_unit,
+        }
+    }
+
     /// A keyframe of a byte-stream with its parameter sets before it, as late joiners need.
-    pub(super) fn with_parameters(&mut self, access_unit: Bytes) -> Bytes {
+    fn with_parameters(&mut self, access_unit: Bytes) -> Bytes {
         const FORMAT: h264::Format = h264::Format::ByteStream;
         if h264::has_parameter_sets(&access_unit, FORMAT) {
             let sets = h264::nal_units(&access_unit, FORMAT)
@@ -233,6 +264,7 @@ mod tests {
         Some(Timing {
             due: gst::ClockTime::from_nseconds(due),
             timestamp: Micros::new(micros),
+            dts: Micros::from_nanos(due).expect("small"),
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gst::{ClockTime, prelude::*};
 
 use super::{caps::Format, run::Run, stream::Stream};
-use crate::subscribe::Sample;
+use crate::{media::Micros, subscribe::Sample};
 
 /// The pad's side towards downstream, and what downstream was told.
 pub(super) struct Output {
@@ -85,11 +85,16 @@ impl Output {
             return Ok(());
         };
 
+        let micros = |time: Micros| time.as_micros() as i64;
+        let lead = sample.dts.map(|dts| micros(sample.pts) - micros(dts));
+        let dts = lead.and_then(|lead| time_of(time + shift - lead));
+        let duration = sample.duration.and_then(|time| time_of(micros(time)));
         let size = sample.payload.len();
         let mut buffer = gst::Buffer::from_slice(sample.payload);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(pts);
-            buffer.set_duration(self.format.duration);
+            buffer.set_dts(dts);
+            buffer.set_duration(self.format.duration.or(duration));
             if !sample.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }

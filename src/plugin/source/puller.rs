@@ -254,7 +254,9 @@ impl Puller {
             return;
         };
         let before = timeline.start().is_some();
-        sample.discont |= timeline.observe(self.stream.track(), sample.pts, arrival);
+        if sample.leads {
+            sample.discont |= timeline.observe(self.stream.track(), sample.pts, arrival);
+        }
         let joined = timeline.start().is_some();
         drop(timeline);
         self.pending.push(sample);

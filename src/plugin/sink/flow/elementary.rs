@@ -10,7 +10,7 @@ use super::super::{
     imp::{CAT, MoqSink},
     stream::{Content, Timing},
 };
-use crate::publish::Sample;
+use crate::media::container::Kind;
 
 impl MoqSink {
     pub(in super::super) fn chain_elementary(
@@ -18,15 +18,21 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
+        let wanted = self.container(pad);
         let mut stream = pad.imp().stream();
+        let duration = buffer.duration();
         let (dts, pts) = stream.times(&buffer, || self.now());
         let payload = self.payload(buffer)?;
         let Some(format) = &stream.format else {
             return Err(FlowError::NotNegotiated);
         };
         let keyframe = format.is_keyframe(&payload);
+        let kind = match &stream.content {
+            Content::Track(track) => track.writer.container(),
+            _ => wanted,
+        };
         let config = match format {
-            Format::ByteStream { hints } if keyframe => hints.config(&payload),
+            Format::ByteStream { hints } if keyframe => hints.config(&payload, kind == Kind::Cmaf),
             Format::ByteStream { .. } => None,
             format => format.config(),
         };
@@ -34,7 +40,7 @@ impl MoqSink {
         if let Some(config) = config {
             let name = pad.imp().track();
             stream
-                .configure(name.as_deref(), config, Instant::now())
+                .configure(name.as_deref(), kind, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
         let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
@@ -61,15 +67,11 @@ impl MoqSink {
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
             return Ok(FlowSuccess::Ok);
         };
-        let payload = match keyframe && annex_b {
-            true => track.with_parameters(payload),
+        let payload = match annex_b {
+            true => track.byte_stream(payload, keyframe),
             false => payload,
         };
-        let sample = Sample {
-            timestamp: timing.timestamp,
-            keyframe,
-            payload,
-        };
+        let sample = timing.sample(duration, keyframe, payload);
         let written = track.writer.write(sample, Instant::now());
         drop(stream);
         match written {

@@ -75,11 +75,11 @@ impl MoqSink {
             }
         };
         let config = format.config();
-        let name = pad.imp().track();
+        let (name, kind) = (pad.imp().track(), self.container(pad));
         let mut stream = pad.imp().stream();
         stream.format = Some(format);
         let configured = match config {
-            Some(config) => stream.configure(name.as_deref(), config, Instant::now()),
+            Some(config) => stream.configure(name.as_deref(), kind, config, Instant::now()),
             None => Ok(()),
         };
         drop(stream);

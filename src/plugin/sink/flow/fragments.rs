@@ -11,10 +11,7 @@ use super::super::{
     movie::Movie,
     stream::{Content, Stream, Timing},
 };
-use crate::{
-    media::fmp4,
-    publish::{self, Sample},
-};
+use crate::{media::fmp4, publish};
 
 /// Which samples of a movie are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,6 +102,7 @@ impl MoqSink {
             );
         }
         let name = pad.imp().track().filter(|_| good.len() == 1);
+        let kind = self.container(pad);
         let mut stream = pad.imp().stream();
         let Stream { content, input, .. } = &mut *stream;
         let (Content::Movie(movie), Some(input)) = (content, input) else {
@@ -120,11 +118,11 @@ impl MoqSink {
                 return Ok(());
             };
             if let Some(known) = movie.track(track.id) {
-                known.writer.configure(config, now);
+                known.writer.configure(config, now)?;
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track(name.as_deref(), config)?;
+            let writer = input.track_in(kind, name.as_deref(), config)?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -141,17 +139,13 @@ impl MoqSink {
         let Some((dts, pts)) = movie.times(&sample, self.now()) else {
             return;
         };
-        let track = movie.track(sample.track);
-        let is_video = track.is_some_and(|track| track.writer.is_video());
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let Some(track) = movie.track(sample.track) else {
+            return;
+        };
+        let Some(timing) = Timing::new(dts, pts, track.writer.is_video()) else {
             return self.early(pad, stream);
         };
-        movie.queue.push(Scheduled {
-            track: sample.track,
-            timing,
-            keyframe: sample.keyframe,
-            payload: sample.payload,
-        });
+        movie.add(sample, timing);
         stream.extend(pts);
     }
 
@@ -166,6 +160,9 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
+            if which == Release::All {
+                movie.end_fragments();
+            }
             let Some(due) = movie.queue.due() else {
                 return Ok(());
             };
@@ -181,20 +178,13 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
-            let Some(sample) = movie.queue.pop() else {
+            let Some(Scheduled { track, samples, .. }) = movie.queue.pop() else {
                 return Ok(());
             };
-            let Some(track) = movie.track(sample.track) else {
+            let Some(track) = movie.track(track) else {
                 continue;
             };
-            let written = track.writer.write(
-                Sample {
-                    timestamp: sample.timing.timestamp,
-                    keyframe: sample.keyframe,
-                    payload: sample.payload,
-                },
-                Instant::now(),
-            );
+            let written = track.writer.write_fragment(samples, Instant::now());
             drop(stream);
             if let Err(error) = written {
                 return Err(self.fail(&error));
