@@ -242,6 +242,7 @@ impl Follower {
             return;
         };
         let broadcast = following.broadcast.clone();
+        self.run.set_clock(catalog.clock);
         self.emptied = self.playing && catalog.is_empty();
         let mut wanted = Vec::new();
         for (track, config) in catalog.renditions() {

@@ -1,11 +1,18 @@
-//! What goes out of one pad: caps, segments and buffers.
+//! What goes out of one pad: caps, segments, buffers and gaps.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, LazyLock, atomic::Ordering},
+    time::Duration,
+};
 
 use gst::{ClockTime, prelude::*};
 
-use super::{caps::Format, run::Run, stream::Stream};
-use crate::subscribe::Sample;
+use super::{
+    caps::Format,
+    run::{Mapped, Run},
+    stream::Stream,
+    times::Timed,
+};
 
 /// The pad's side towards downstream, and what downstream was told.
 pub(super) struct Output {
@@ -16,6 +23,8 @@ pub(super) struct Output {
     next_format: Option<Format>,
     segment: Option<Segment>,
     discont: bool,
+    /// Where the newest buffer ends, in running time.
+    end: Option<i64>,
 }
 
 /// The segment that downstream has.
@@ -39,6 +48,7 @@ impl Output {
             next_format: None,
             segment: None,
             discont: true,
+            end: None,
         }
     }
 
@@ -60,47 +70,82 @@ impl Output {
         self.discont = true;
     }
 
-    /// Pushes a sample that is due at `time`. It belongs to the join `joined`, whose live edge was at `start`.
-    pub(super) fn push(
-        &mut self,
-        sample: Sample,
-        time: i64,
-        joined: u64,
-        start: i64,
-    ) -> Result<(), gst::FlowError> {
+    /// Pushes a sample that is due as `mapped` says.
+    pub(super) fn push(&mut self, timed: Timed, mapped: Mapped) -> Result<(), gst::FlowError> {
         let pad = self.stream.pad().clone();
+        let sample = &timed.sample;
         if sample.keyframe
             && let Some(format) = self.next_format.take()
         {
             pad.push_event(gst::event::Caps::new(&format.caps));
             self.format = format;
         }
-        let shift = match self.segment {
-            Some(segment) if segment.joined == joined => segment.shift,
-            _ => self.push_segment(joined, start, time),
-        };
-        let Some(pts) = time_of(time + shift) else {
+        let (pts, dts) = (mapped.time(timed.pts()), mapped.time(timed.dts()));
+        let shift = self.segment(mapped, dts);
+        let discont = sample.discont || self.discont;
+        let Some(time) = time_of(pts + shift) else {
             // From before anything that can be decoded, such as a leading picture of an open group.
             self.discont = true;
             return Ok(());
         };
+        if discont && let Some(end) = self.end {
+            self.push_gap(end, pts, shift);
+        }
+        self.discont = false;
+        let lasts = timed.duration.map_or(0, |time| time.useconds() as i64);
+        self.end = self.end.max(Some(pts + lasts));
 
         let size = sample.payload.len();
-        let mut buffer = gst::Buffer::from_slice(sample.payload);
+        let mut buffer = gst::Buffer::from_slice(sample.payload.clone());
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(pts);
-            buffer.set_duration(self.format.duration);
+            buffer.set_pts(time);
+            buffer.set_dts(timed.has_dts().then(|| time_of(dts + shift)).flatten());
+            buffer.set_duration(timed.duration);
             if !sample.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
-            if sample.discont || self.discont {
+            if discont {
                 buffer.set_flags(gst::BufferFlags::DISCONT);
             }
+            if let Some(wall) = self.run.wall_time(sample.pts) {
+                let _ = gst::ReferenceTimestampMeta::add(buffer, &WALL, wall, timed.duration);
+            }
         }
-        self.discont = false;
         pad.push(buffer)?;
         self.run.counters.add_buffer(size);
         Ok(())
+    }
+
+    /// Tells downstream that nothing will come before running time `until`.
+    pub(super) fn skip_to(&mut self, until: i64, mapped: Mapped) {
+        let shift = self.segment(mapped, mapped.start);
+        let from = self.end.unwrap_or(mapped.start);
+        if until > from {
+            self.push_gap(from, until, shift);
+            self.end = Some(until);
+        }
+    }
+
+    /// Tells the application that a sample came `late` and was left out, and what follows until the next group with it.
+    pub(super) fn left_out(&self, timed: &Timed, mapped: Mapped, late: Duration) {
+        let Some(element) = self.run.element.upgrade() else {
+            return;
+        };
+        let counters = &self.run.counters;
+        let [processed, dropped] = [&counters.buffers, &counters.late]
+            .map(|counter| gst::format::Buffers::from_u64(counter.load(Ordering::Relaxed)));
+        let time = time_of(mapped.time(timed.pts()));
+        let late = i64::try_from(late.as_nanos()).unwrap_or(i64::MAX);
+        let message = gst::message::Qos::builder(true)
+            .src(self.stream.pad())
+            .running_time(time)
+            .stream_time(time)
+            .timestamp(time)
+            .duration(timed.duration)
+            .values(late, 1.0, QUALITY)
+            .stats(processed, dropped)
+            .build();
+        let _ = element.post_message(message);
     }
 
     /// Nothing will follow.
@@ -108,22 +153,44 @@ impl Output {
         self.stream.pad().push_event(gst::event::Eos::new());
     }
 
-    /// What is before `start` will be decoded and not shown.
-    fn push_segment(&mut self, joined: u64, start: i64, first: i64) -> i64 {
+    /// How much later than in running time buffers of the segment are, after pushing it if that is necessary.
+    fn segment(&mut self, mapped: Mapped, first: i64) -> i64 {
+        match self.segment {
+            Some(segment) if segment.joined == mapped.joined => segment.shift,
+            _ => self.push_segment(mapped, first),
+        }
+    }
+
+    /// What is before the live edge will be decoded and not shown.
+    fn push_segment(&mut self, mapped: Mapped, first: i64) -> i64 {
         // Pictures may be shown before the keyframe that they follow.
         let shift = if first < 0 { LEADING - first } else { 0 };
-        let base = time_of(start);
+        let base = time_of(mapped.start);
         let mut segment = gst::FormattedSegment::<ClockTime>::new();
-        segment.set_start(time_of(start + shift));
+        segment.set_start(time_of(mapped.start + shift));
         segment.set_base(base);
         segment.set_time(base);
-        segment.set_position(time_of(start + shift));
+        segment.set_position(time_of(mapped.start + shift));
         self.stream
             .pad()
             .push_event(gst::event::Segment::new(&segment));
-        self.segment = Some(Segment { joined, shift });
+        self.segment = Some(Segment {
+            joined: mapped.joined,
+            shift,
+        });
         self.discont = true;
+        self.end = None;
         shift
+    }
+
+    fn push_gap(&self, from: i64, until: i64, shift: i64) {
+        let (Some(from), Some(until)) = (time_of(from + shift), time_of(until + shift)) else {
+            return;
+        };
+        if until > from {
+            let gap = gst::event::Gap::builder(from).duration(until - from);
+            self.stream.pad().push_event(gap.build());
+        }
     }
 }
 
@@ -137,3 +204,8 @@ fn time_of(micros: i64) -> Option<ClockTime> {
 
 /// So much before the first keyframe there may be pictures, in microseconds.
 const LEADING: i64 = 1_000_000;
+/// Of QoS messages: nothing was made worse.
+const QUALITY: i32 = 1_000_000;
+/// What reference timestamps count: nanoseconds since 1970.
+static WALL: LazyLock<gst::Caps> =
+    LazyLock::new(|| gst::Caps::new_empty_simple("timestamp/x-unix"));
