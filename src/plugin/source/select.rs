@@ -304,7 +304,7 @@ mod tests {
 
     /// The tracks that each slot may play.
     fn slots(wish: &str) -> Vec<Vec<&'static str>> {
-        let mut all = vec![
+        let mut all = [
             ("deutsch", audio(Some("Deutsch"), 64_000)),
             ("english", audio(Some("English"), 64_000)),
             ("english-hifi", audio(Some("English"), 128_000)),

@@ -93,9 +93,10 @@ impl Address {
             .port()
             .map(|port| format!(":{port}"))
             .unwrap_or_default();
-        let query = others
-            .then(|| format!("?{}", rest.finish()))
-            .unwrap_or_default();
+        let query = match others {
+            true => format!("?{}", rest.finish()),
+            false => String::new(),
+        };
         Ok(Self {
             url: format!("{session}://{host}{port}/{path}{query}"),
             broadcast,
