@@ -123,7 +123,7 @@ fn track(stream: &gst::Stream) -> String {
     id.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-fn ids<'a>(collection: &gst::StreamCollection, tracks: &[&str]) -> Vec<String> {
+fn ids(collection: &gst::StreamCollection, tracks: &[&str]) -> Vec<String> {
     let wanted = collection
         .iter()
         .filter(|stream| tracks.contains(&track(stream).as_str()));
