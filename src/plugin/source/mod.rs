@@ -78,21 +78,28 @@
 //! | `late` | uint64 | samples that were left out because they came too late, each with the rest of its group |
 //! | `latency` | uint64 | the latency in effect, in nanoseconds |
 
+mod adapt;
 mod caps;
+mod feed;
 mod follow;
 mod imp;
 mod latency;
+mod lineup;
 mod output;
+mod pace;
 mod puller;
 mod run;
+mod select;
 mod stream;
+mod tags;
 mod times;
+mod uri;
 
 use gst::{glib, prelude::*};
 
 glib::wrapper! {
     /// The element.
-    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object;
+    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
 }
 
 /// Registers the element.
@@ -100,7 +107,7 @@ pub(super) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(
         Some(plugin),
         "moqsrc",
-        gst::Rank::NONE,
+        gst::Rank::PRIMARY,
         MoqSrc::static_type(),
     )
 }

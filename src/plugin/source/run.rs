@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     latency::{Bounds, Latency},
+    select::Wish,
     stream::Stream,
 };
 use crate::{
@@ -31,8 +32,15 @@ pub(super) struct Run {
     /// All pads belong to this group.
     pub(super) group: gst::GroupId,
     pub(super) policy: watch::Sender<Policy>,
-    /// Something for the thread that follows the broadcast: a stream has ended.
-    pub(super) ended: Notify,
+    /// What the property `rendition` asks for.
+    pub(super) wish: watch::Sender<Wish>,
+    /// What the application selected last.
+    pub(super) selection: watch::Sender<Option<Selection>>,
+    /// Every rendition that can be played.
+    pub(super) collection: watch::Sender<Option<gst::StreamCollection>>,
+    /// Something for the thread that follows the broadcast: a stream has ended, or carries another
+    /// rendition.
+    pub(super) changed: Notify,
     pub(super) counters: Counters,
     stop: watch::Sender<bool>,
     gate: watch::Sender<Gate>,
@@ -43,6 +51,13 @@ pub(super) struct Run {
     clock: Mutex<Option<Clock>>,
     /// `None` once the run is over.
     streams: Mutex<Option<Vec<Stream>>>,
+}
+
+/// A `select-streams` event.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    pub(super) stream_ids: Vec<String>,
+    pub(super) seqnum: gst::Seqnum,
 }
 
 /// What the pads' tasks may do.
@@ -86,12 +101,21 @@ pub(super) struct Counters {
 }
 
 impl Run {
-    pub(super) fn new(element: &super::MoqSrc, policy: Policy, bounds: Bounds, keep: Keep) -> Self {
+    pub(super) fn new(
+        element: &super::MoqSrc,
+        policy: Policy,
+        bounds: Bounds,
+        keep: Keep,
+        wish: Wish,
+    ) -> Self {
         Self {
             element: element.downgrade(),
             group: gst::GroupId::next(),
             policy: watch::Sender::new(policy),
-            ended: Notify::new(),
+            wish: watch::Sender::new(wish),
+            selection: watch::Sender::new(None),
+            collection: watch::Sender::new(None),
+            changed: Notify::new(),
             counters: Counters::default(),
             stop: watch::Sender::new(false),
             gate: watch::Sender::new(Gate::default()),

@@ -2,7 +2,7 @@
 
 use gst::ClockTime;
 
-use super::caps::Format;
+use super::stream::Source;
 use crate::{
     media::{
         Config, Reorder,
@@ -14,6 +14,8 @@ use crate::{
 
 /// Of one rendition.
 pub(super) struct Times {
+    track: String,
+    config: Config,
     /// `None` for codecs that do not reorder.
     reorder: Option<Reorder>,
     /// Parameter sets lie in the samples, and say how the stream reorders.
@@ -24,7 +26,8 @@ pub(super) struct Times {
 }
 
 impl Times {
-    pub(super) fn new(config: &Config, format: &Format) -> Self {
+    pub(super) fn new(source: &Source) -> Self {
+        let (config, format) = (&source.config, &source.format);
         let is_codec = |names: &[&str]| names.iter().any(|name| config.codec().starts_with(name));
         let step = format.duration.map(|step| step.useconds() as i64);
         let is_h264 = is_codec(&["avc1", "avc3"]);
@@ -37,11 +40,18 @@ impl Times {
             reorder.set_depth(depth.into());
         }
         Self {
+            track: source.track.clone(),
+            config: config.clone(),
             reorder,
             in_band: is_h264 && description.is_none(),
             is_opus: config.codec() == opus::CODEC,
             duration: format.duration,
         }
+    }
+
+    /// Whether what is known applies to `source`.
+    pub(super) fn are_of(&self, source: &Source) -> bool {
+        self.track == source.track && self.config == source.config
     }
 
     /// Adds what is missing to the next sample.
