@@ -7,6 +7,7 @@
 //! | [`h264`], [`h265`], [`av1`], [`vp8`], [`vp9`] | keyframes, configuration records, codec strings |
 //! | [`video`] | the same, whatever the codec |
 //! | [`aac`], [`opus`], [`flac`], [`mpeg_audio`] | configuration records and headers of frames |
+//! | [`pcm`], [`klv`] | what is not coded |
 //! | [`nal`] | the units of H.264 and H.265 |
 //! | [`vtt`] | text and when it is shown |
 //! | [`fmp4`] | fragmented MP4 into samples, fed in any split |
@@ -22,9 +23,11 @@ pub mod flac;
 pub mod fmp4;
 pub mod h264;
 pub mod h265;
+pub mod klv;
 pub mod mpeg_audio;
 pub mod nal;
 pub mod opus;
+pub mod pcm;
 pub mod timeline;
 pub mod video;
 pub mod vp8;
