@@ -11,6 +11,7 @@
 //! | [`nal`] | the units of H.264 and H.265 |
 //! | [`vtt`] | text and when it is shown |
 //! | [`fmp4`] | fragmented MP4 into samples, fed in any split |
+//! | [`reorder`] | decoding times where there are presentation times alone |
 //! | [`timeline`] | media time into running time |
 
 pub mod aac;
@@ -28,6 +29,7 @@ pub mod mpeg_audio;
 pub mod nal;
 pub mod opus;
 pub mod pcm;
+pub mod reorder;
 pub mod timeline;
 pub mod video;
 pub mod vp8;
@@ -39,7 +41,8 @@ pub use catalog::{
 };
 pub use container::legacy;
 pub use error::Error;
-pub use timeline::Timeline;
+pub use reorder::Reorder;
+pub use timeline::{Keep, Timeline};
 
 /// Media time in microseconds, the unit of every container on the wire.
 pub type Micros = crate::moq_lite::Timescale<1_000_000>;
