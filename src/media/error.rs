@@ -18,6 +18,9 @@ pub enum Error {
     /// A fragment or an init segment that cannot be read, or made.
     #[error("CMAF: {0}")]
     Cmaf(String),
+    /// Broken NAL units.
+    #[error("{0}")]
+    Nal(&'static str),
     /// Broken H.264 configuration or bitstream.
     #[error("H.264: {0}")]
     H264(&'static str),
@@ -27,4 +30,22 @@ pub enum Error {
     /// Broken Opus configuration.
     #[error("Opus: {0}")]
     Opus(&'static str),
+    /// Broken H.265 configuration or bitstream.
+    #[error("H.265: {0}")]
+    H265(&'static str),
+    /// Broken AV1 configuration or bitstream.
+    #[error("AV1: {0}")]
+    Av1(&'static str),
+    /// Broken VP9 configuration.
+    #[error("VP9: {0}")]
+    Vp9(&'static str),
+    /// Broken FLAC configuration.
+    #[error("FLAC: {0}")]
+    Flac(&'static str),
+    /// Broken MPEG audio.
+    #[error("MPEG audio: {0}")]
+    MpegAudio(&'static str),
+    /// Broken WebVTT.
+    #[error("WebVTT: {0}")]
+    Vtt(&'static str),
 }

@@ -1,14 +1,14 @@
 //! H.264: configuration record, sequence parameter sets, codec strings, NAL units.
 
 mod avcc;
-mod convert;
 mod nal;
 mod profile;
+mod record;
 mod sps;
 
+pub use super::nal::{Format, NalUnits, nal_units, validate};
 pub use avcc::Avcc;
-pub use nal::{
-    Format, IDR, NalUnits, PPS, SPS, has_parameter_sets, is_keyframe, kind, nal_units, validate,
-};
+pub use nal::{IDR, PPS, SPS, has_parameter_sets, is_keyframe, kind};
 pub use profile::Profile;
+pub(super) use sps::PIXEL_ASPECTS;
 pub use sps::Sps;

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{format::Format, movie::Movie};
 use crate::{
-    media::{Config, Micros, container::Kind, h264},
+    media::{Config, Micros, container::Kind, iso::Converter, video},
     publish::{self, Input, Sample, TrackWriter},
 };
 
@@ -40,8 +40,10 @@ pub(super) enum Content {
 pub(super) struct Elementary {
     pub(super) writer: TrackWriter,
     config: Config,
-    /// Parameter sets with start codes, for keyframes of a byte-stream that come without them.
+    /// Parameter sets, for keyframes that come without them.
     parameters: Option<Bytes>,
+    /// For a byte-stream in a container that has none.
+    pub(super) converter: Option<Converter>,
 }
 
 /// Warnings that are given once.
@@ -207,44 +209,27 @@ impl Stream {
             writer,
             config,
             parameters: None,
+            converter: None,
         });
         Ok(())
     }
 }
 
 impl Elementary {
-    /// An access unit of a byte-stream as its configuration says: with lengths where that is a record.
-    pub(super) fn byte_stream(&mut self, access_unit: Bytes, keyframe: bool) -> Bytes {
-        let record = self.config.description().map(h264::Avcc::parse);
-        match record {
-            Some(Ok(record)) => record.length_prefixed(&access_unit),
-            _ if keyframe => self.with_parameters(access_unit),
-            _ => access_unit,
-        }
-    }
-
-    /// A keyframe of a byte-stream with its parameter sets before it, as late joiners need.
-    fn with_parameters(&mut self, access_unit: Bytes) -> Bytes {
-        const FORMAT: h264::Format = h264::Format::ByteStream;
-        if h264::has_parameter_sets(&access_unit, FORMAT) {
-            let sets = h264::nal_units(&access_unit, FORMAT)
-                .take_while(|unit| !(1..=h264::IDR).contains(&h264::kind(unit)))
-                .filter(|unit| matches!(h264::kind(unit), h264::SPS | h264::PPS));
-            let mut parameters = BytesMut::new();
-            for set in sets {
-                parameters.put_u32(1);
-                parameters.put_slice(set);
-            }
-            self.parameters = Some(parameters.freeze());
-            return access_unit;
+    /// A keyframe with its parameter sets before it, as late joiners need.
+    pub(super) fn with_parameters(&mut self, codec: video::Codec, picture: Bytes) -> Bytes {
+        let parameters = codec.parameters(&picture);
+        if parameters.is_some() {
+            self.parameters = parameters;
+            return picture;
         }
         let Some(parameters) = &self.parameters else {
-            return access_unit;
+            return picture;
         };
         // The one copy of payload: an encoder that does not repeat its parameter sets.
-        let mut whole = BytesMut::with_capacity(parameters.len() + access_unit.len());
+        let mut whole = BytesMut::with_capacity(parameters.len() + picture.len());
         whole.put_slice(parameters);
-        whole.put_slice(&access_unit);
+        whole.put_slice(&picture);
         whole.freeze()
     }
 }

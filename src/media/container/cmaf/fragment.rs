@@ -19,7 +19,6 @@ pub(in crate::media::container) struct Writer {
     /// How long a sample lasts that does not say it, in microseconds.
     step: u32,
     is_video: bool,
-    is_av1: bool,
 }
 
 impl Writer {
@@ -36,7 +35,6 @@ impl Writer {
             last: None,
             step: step.map_or(0, |step| step as u32),
             is_video: matches!(config, Config::Video(_)),
-            is_av1: config.codec().starts_with("av01"),
         }
     }
 
@@ -72,7 +70,7 @@ impl Writer {
             if duration > 0 {
                 self.step = duration;
             }
-            let data = self.payload(&sample.payload);
+            let data = sample.payload.clone();
             let pts = u64::try_from(sample.timestamp.as_micros()).unwrap_or(u64::MAX);
             let offset = i128::from(pts) - i128::from(dts[index]);
             entries.push(TrunEntry {
@@ -109,14 +107,6 @@ impl Writer {
         };
         self.last = Some(time);
         time
-    }
-
-    /// The payload as ISO files have it. A slice, never a copy.
-    fn payload(&self, payload: &Bytes) -> Bytes {
-        if self.is_av1 && payload.starts_with(&TEMPORAL_DELIMITER) {
-            return payload.slice(TEMPORAL_DELIMITER.len()..);
-        }
-        payload.clone()
     }
 }
 
@@ -169,5 +159,3 @@ const NON_SYNC: u32 = 0x0101_0000;
 const REORDERING: u64 = 1_000_000;
 /// How long 1024 samples of sound last at 1 Hz, in microseconds.
 const AAC_FRAME: f64 = 1024e6;
-/// An AV1 temporal delimiter without content, which has no place in ISO files.
-const TEMPORAL_DELIMITER: [u8; 2] = [0x12, 0];

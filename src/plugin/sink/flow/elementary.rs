@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use gst::{FlowError, FlowSuccess, subclass::prelude::*};
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
     MoqSinkPad,
@@ -10,7 +10,7 @@ use super::super::{
     imp::{CAT, MoqSink},
     stream::{Content, Timing},
 };
-use crate::media::container::Kind;
+use crate::media::{Config, container::Kind, iso::Converter};
 
 impl MoqSink {
     pub(in super::super) fn chain_elementary(
@@ -20,41 +20,52 @@ impl MoqSink {
     ) -> Result<FlowSuccess, FlowError> {
         let wanted = self.container(pad);
         let mut stream = pad.imp().stream();
-        let duration = buffer.duration();
         let (dts, pts) = stream.times(&buffer, || self.now());
+        let lasts = buffer.duration();
+        let duration = lasts.map(Into::into);
         let payload = self.payload(buffer)?;
-        let Some(format) = &stream.format else {
+        let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
-        let keyframe = format.is_keyframe(&payload);
+        let mut unit = match format.read(payload) {
+            Ok(Some(unit)) => unit,
+            Ok(None) => return Ok(FlowSuccess::Ok),
+            Err(sentence) => {
+                drop(stream);
+                return Err(self.malformed(pad, &sentence));
+            }
+        };
+        let keyframe = unit.keyframe;
         let kind = match &stream.content {
             Content::Track(track) => track.writer.container(),
             _ => wanted,
         };
-        let config = match format {
-            Format::ByteStream { hints } if keyframe => hints.config(&payload, kind == Kind::Cmaf),
-            Format::ByteStream { .. } => None,
-            format => format.config(),
+        let converter = match (&format, &mut unit.config) {
+            (Format::Video(video), Some(Config::Video(config))) if kind == Kind::Cmaf => {
+                Converter::new(video.codec, config, &unit.payload)
+            }
+            _ => None,
         };
-        let is_video = !matches!(format, Format::Audio(_));
-        if let Some(config) = config {
+        if let Some(config) = unit.config {
             let name = pad.imp().track();
             stream
                 .configure(name.as_deref(), kind, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
-        let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
-        if parameters_missing && !std::mem::replace(&mut stream.warned.parameters, true) {
+        if let (Some(converter), Content::Track(track)) = (converter, &mut stream.content) {
+            track.converter = Some(converter);
+        }
+        if let Format::Video(video) = &format
+            && keyframe
+            && matches!(stream.content, Content::Nothing)
+            && !std::mem::replace(&mut stream.warned.parameters, true)
+        {
             drop(stream);
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::Format,
-                ("The H.264 stream has no parameter sets and cannot be published without: put \
-                     \"h264parse config-interval=-1\" before the sink")
-            );
+            let sentence = video.parameters_missing();
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let Some(timing) = Timing::new(dts, pts, format.is_video()) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
@@ -62,16 +73,26 @@ impl MoqSink {
         self.wait(pad, timing.due)?;
 
         let mut stream = pad.imp().stream();
-        let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));
         let Content::Track(track) = &mut stream.content else {
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
             return Ok(FlowSuccess::Ok);
         };
-        let payload = match annex_b {
-            true => track.byte_stream(payload, keyframe),
-            false => payload,
+        let payload = match &format {
+            Format::Video(_) if let Some(converter) = &track.converter => {
+                converter.convert(&unit.payload)
+            }
+            Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
+            Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
+                Ok(Some(document)) => document,
+                Ok(None) => return Ok(FlowSuccess::Ok),
+                Err(sentence) => {
+                    drop(stream);
+                    return Err(self.malformed(pad, &sentence));
+                }
+            },
+            _ => unit.payload,
         };
-        let sample = timing.sample(duration, keyframe, payload);
+        let sample = timing.sample(lasts, keyframe, payload);
         let written = track.writer.write(sample, Instant::now());
         drop(stream);
         match written {
@@ -80,5 +101,16 @@ impl MoqSink {
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Buffers are not what the caps say.
+    fn malformed(&self, pad: &MoqSinkPad, sentence: &str) -> FlowError {
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{sentence}"),
+            ["on {}", pad.name()]
+        );
+        FlowError::Error
     }
 }

@@ -1,28 +1,18 @@
-//! From a byte-stream to the form that ISO files have.
+//! The configuration record of a byte-stream.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Avcc, Format, PPS, SPS, kind, nal_units};
-use crate::media::bits::Bits;
+use super::{Avcc, Format, PPS, SPS, kind};
+use crate::media::{bits::Bits, nal};
 
-/// An access unit delimiter, which says nothing where access units are told apart already.
-const DELIMITER: u8 = 9;
 /// Profiles whose record goes on behind the parameter sets.
 const HIGH: [u8; 9] = [100, 110, 122, 244, 44, 83, 86, 118, 128];
 
 impl Avcc {
     /// The record of a byte-stream, from an access unit that holds its parameter sets; `None` if it does not.
     pub fn from_access_unit(access_unit: &[u8]) -> Option<Bytes> {
-        let units = || nal_units(access_unit, Format::ByteStream);
-        let sets = |wanted| {
-            let mut sets: Vec<&[u8]> = Vec::new();
-            for unit in units().filter(|unit| kind(unit) == wanted) {
-                if !sets.contains(&unit) {
-                    sets.push(unit);
-                }
-            }
-            sets
-        };
+        let sets =
+            |wanted| nal::distinct(access_unit, Format::ByteStream, |unit| kind(unit) == wanted);
         let (sps, pps) = (sets(SPS), sets(PPS));
         let &[profile, constraints, level] = sps.first()?.get(1..4)? else {
             return None;
@@ -44,25 +34,6 @@ impl Avcc {
             record.put_slice(&[0xfc | chroma, 0xf8 | luma_depth, 0xf8 | chroma_depth, 0]);
         }
         Some(record.freeze())
-    }
-
-    /// An access unit of a byte-stream with a length of four bytes before each NAL unit, as [`from_access_unit`]
-    /// says of it. Parameter sets that the record has are left out. This copies: start codes are shorter than
-    /// lengths, and the memory is not ours to write to.
-    ///
-    /// [`from_access_unit`]: Self::from_access_unit
-    pub fn length_prefixed(&self, access_unit: &[u8]) -> Bytes {
-        let known = |unit: &[u8]| match kind(unit) {
-            SPS => self.sps.iter().any(|set| set == unit),
-            PPS => self.pps.iter().any(|set| set == unit),
-            kind => kind == DELIMITER,
-        };
-        let mut out = BytesMut::with_capacity(access_unit.len() + 64);
-        for unit in nal_units(access_unit, Format::ByteStream).filter(|unit| !known(unit)) {
-            out.put_u32(unit.len() as u32);
-            out.put_slice(unit);
-        }
-        out.freeze()
     }
 }
 
@@ -106,17 +77,5 @@ mod tests {
         let unit = [0, 0, 1, 0x67, 100, 0, 31, 0b1010_1100, 0, 0, 1, 0x68, 1];
         let record = Avcc::from_access_unit(&unit).expect("it has parameter sets");
         assert_eq!(record[record.len() - 4..], [0xfd, 0xf8, 0xf8, 0]);
-    }
-
-    #[test]
-    fn lengths_replace_start_codes_and_what_is_known_is_left_out() {
-        let record = Avcc::parse(&Bytes::from_static(RECORD)).expect("valid");
-        assert_eq!(
-            &record.length_prefixed(UNIT)[..],
-            [0, 0, 0, 3, 0x65, 0x88, 1]
-        );
-        let other = [0, 0, 1, 0x68, 0xee, 0, 0, 1, 0x41, 7];
-        let expected = [0, 0, 0, 2, 0x68, 0xee, 0, 0, 0, 2, 0x41, 7];
-        assert_eq!(&record.length_prefixed(&other)[..], expected);
     }
 }
