@@ -30,7 +30,7 @@ pub struct Stats {
     pub bytes: u64,
     /// Groups begun.
     pub groups: u64,
-    /// Samples dropped because no keyframe came before them.
+    /// Samples dropped: no keyframe came before them, or they were too late.
     pub dropped: u64,
 }
 
@@ -128,6 +128,14 @@ impl TrackWriter {
     pub fn interrupt(&mut self) {
         if let Some(group) = self.group.take() {
             group.close();
+        }
+    }
+
+    /// Leaves a sample out, and pictures up to the next keyframe with it.
+    pub fn skip(&mut self) {
+        self.stats.dropped += 1;
+        if self.is_video {
+            self.interrupt();
         }
     }
 

@@ -50,9 +50,11 @@ mod format;
 mod imp;
 mod interleave;
 mod movie;
+mod options;
 mod pace;
 mod pad;
 mod stream;
+mod timeline;
 
 use gst::{glib, prelude::*};
 

@@ -8,7 +8,8 @@ use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::{Content, Timing},
+    pace::Punctual,
+    stream::Content,
 };
 use crate::publish::Sample;
 
@@ -18,8 +19,12 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
+        let now = self.now();
         let mut stream = pad.imp().stream();
-        let (dts, pts) = stream.times(&buffer, || self.now());
+        if self.is_outside(pad, &mut stream, &buffer) {
+            return Ok(FlowSuccess::Ok);
+        }
+        let mut times = stream.times(&buffer, now.unwrap_or(0));
         let payload = self.payload(buffer)?;
         let Some(format) = &stream.format else {
             return Err(FlowError::NotNegotiated);
@@ -48,12 +53,19 @@ impl MoqSink {
             );
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        times.is_video = is_video;
+        times.keyframe = keyframe;
+        let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
+        let due = i128::from(timing.due.nseconds());
+        stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
-        self.wait(pad, timing.due)?;
+        if self.wait(pad, timing.due)? == Punctual::No {
+            self.skip(pad);
+            return Ok(FlowSuccess::Ok);
+        }
 
         let mut stream = pad.imp().stream();
         let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));

@@ -32,18 +32,18 @@ impl MoqSink {
             EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
                 let mut stream = imp.stream();
-                let due = stream.running_time(Some(start));
-                if let Some(due) = due {
+                if let Some(time) = stream.running_time(Some(start)) {
                     let duration = duration.map_or(0, |time| time.nseconds().into());
+                    let due = self.due(&stream.place, time);
                     stream.extend(due + duration);
+                    drop(stream);
+                    let due = u64::try_from(due).unwrap_or(0);
+                    self.wait(pad, gst::ClockTime::from_nseconds(due))?;
                 }
-                drop(stream);
-                let due = due.and_then(|due| u64::try_from(due).ok());
-                self.wait(pad, gst::ClockTime::from_nseconds(due.unwrap_or(0)))?;
             }
             EventView::FlushStart(_) => self.pace.set_flushing(imp.id(), true),
-            EventView::FlushStop(_) => {
-                imp.stream().flush();
+            EventView::FlushStop(stop) => {
+                imp.stream().flush(stop.resets_time());
                 self.revive();
                 self.pace.set_flushing(imp.id(), false);
             }

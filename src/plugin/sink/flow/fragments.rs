@@ -9,7 +9,8 @@ use super::super::{
     imp::MoqSink,
     interleave::Scheduled,
     movie::Movie,
-    stream::{Content, Stream, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
 use crate::{
     media::fmp4,
@@ -134,16 +135,18 @@ impl MoqSink {
     }
 
     pub(in super::super) fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
+        let now = self.now();
         let mut stream = pad.imp().stream();
         let Content::Movie(movie) = &mut stream.content else {
             return;
         };
-        let Some((dts, pts)) = movie.times(&sample, self.now()) else {
+        let Some(times) = movie.times(&sample, now.unwrap_or(0)) else {
             return;
         };
-        let track = movie.track(sample.track);
-        let is_video = track.is_some_and(|track| track.writer.is_video());
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let Some(track) = movie.track(sample.track) else {
+            return;
+        };
+        let Some(timing) = self.place(&mut track.place, &times, now) else {
             return self.early(pad, stream);
         };
         movie.queue.push(Scheduled {
@@ -152,7 +155,7 @@ impl MoqSink {
             keyframe: sample.keyframe,
             payload: sample.payload,
         });
-        stream.extend(pts);
+        stream.extend(i128::from(timing.due.nseconds()));
     }
 
     /// Sends samples of a movie, each when it is due.
@@ -175,7 +178,7 @@ impl MoqSink {
                 // What comes next may be due before.
                 return Ok(());
             }
-            self.wait(pad, due)?;
+            let punctual = self.wait(pad, due)?;
 
             let mut stream = pad.imp().stream();
             let Content::Movie(movie) = &mut stream.content else {
@@ -187,6 +190,10 @@ impl MoqSink {
             let Some(track) = movie.track(sample.track) else {
                 continue;
             };
+            if punctual == Punctual::No {
+                track.writer.skip();
+                continue;
+            }
             let written = track.writer.write(
                 Sample {
                     timestamp: sample.timing.timestamp,
