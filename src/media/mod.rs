@@ -18,7 +18,9 @@ pub mod h264;
 pub mod opus;
 pub mod timeline;
 
-pub use catalog::{AudioConfig, Catalog, Config, Container, VideoConfig};
+pub use catalog::{
+    AudioConfig, Catalog, Config, Container, DataConfig, Kind, TextConfig, VideoConfig,
+};
 pub use container::legacy;
 pub use error::Error;
 pub use timeline::Timeline;

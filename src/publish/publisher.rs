@@ -154,10 +154,7 @@ impl State {
     }
 
     fn free_name(&self, config: &Config) -> String {
-        let kind = match config {
-            Config::Video(_) => "video",
-            Config::Audio(_) => "audio",
-        };
+        let kind = config.kind().name();
         let mut names = (0..).map(|number| format!("{kind}{number}"));
         let free = names.find(|name| !self.names.contains(name));
         free.expect("names are fewer than numbers")

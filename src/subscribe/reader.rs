@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Error;
 use crate::{
-    media::{Config, Container, Micros, legacy},
+    media::{Config, Container, Kind, Micros, legacy},
     moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
 };
 
@@ -39,12 +39,6 @@ pub struct SampleReader {
     end: Option<Ended>,
     discont: bool,
     skipped: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Video,
-    Audio,
 }
 
 struct Current {
@@ -82,20 +76,16 @@ impl SampleReader {
         config: &Config,
         budget: Duration,
     ) -> Option<Self> {
-        if *config.container() != Container::Legacy {
+        if config.container() != Some(&Container::Legacy) {
             return None;
         }
-        let kind = match config {
-            Config::Video(_) => Kind::Video,
-            Config::Audio(_) => Kind::Audio,
-        };
         let track = Track {
             name: name.into(),
             priority: config.priority(),
         };
         Some(Self {
             track: broadcast.subscribe_track(&track),
-            kind,
+            kind: config.kind(),
             budget,
             current: None,
             waiting: BTreeMap::new(),
@@ -262,7 +252,7 @@ impl SampleReader {
         let first = std::mem::take(&mut current.first);
         Ok(Some(Sample {
             pts,
-            keyframe: first || self.kind == Kind::Audio,
+            keyframe: first || self.kind != Kind::Video,
             discont: std::mem::take(&mut self.discont),
             group: current.group.info.sequence,
             payload: gather(payload),

@@ -7,10 +7,10 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::Value;
 
-use super::{AUDIO_PRIORITY, Container, VIDEO_PRIORITY};
+use super::{AUDIO_PRIORITY, Audio, Binary, Container, Text, VIDEO_PRIORITY, Video};
 
 /// The largest integer that a JavaScript reader takes.
-const MAX_SAFE: u64 = (1 << 53) - 1;
+pub(super) const MAX_SAFE: u64 = (1 << 53) - 1;
 /// The longest description that is read, in bytes.
 const MAX_DESCRIPTION: usize = 64 * 1024;
 
@@ -18,8 +18,46 @@ const MAX_DESCRIPTION: usize = 64 * 1024;
 pub(super) fn count(section: &Value) -> usize {
     match section {
         Value::Array(list) => list.len(),
-        section => section["renditions"].as_object().map_or(0, |map| map.len()),
+        section => ["renditions", "tracks"]
+            .map(|map| section[map].as_object().map_or(0, |map| map.len()))
+            .iter()
+            .sum(),
     }
+}
+
+/// A section of the catalog.
+pub(super) trait Section {
+    /// Whether it names no track.
+    fn is_empty(&self) -> bool;
+}
+
+impl Section for Video {
+    fn is_empty(&self) -> bool {
+        self.renditions.is_empty()
+    }
+}
+
+impl Section for Audio {
+    fn is_empty(&self) -> bool {
+        self.renditions.is_empty()
+    }
+}
+
+impl Section for Text {
+    fn is_empty(&self) -> bool {
+        self.renditions.is_empty()
+    }
+}
+
+impl Section for Binary {
+    fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+}
+
+/// Whether a section has nothing to be written.
+pub(super) fn is_absent<S: Section>(section: &Option<S>) -> bool {
+    section.as_ref().is_none_or(Section::is_empty)
 }
 
 /// A section; one that is neither an object nor the list form of early players counts as absent.
@@ -102,6 +140,22 @@ pub(super) fn optional_integer<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     }
     let error = || D::Error::custom(format!("{value} is not a number in range"));
     number(&value).map(Some).ok_or_else(error)
+}
+
+/// A whole number that every reader holds exactly.
+pub(super) fn safe<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let value = Value::deserialize(from)?;
+    number(&value)
+        .filter(|number| *number <= MAX_SAFE)
+        .ok_or_else(|| D::Error::custom(format!("{value} is not a whole number in range")))
+}
+
+/// Units in a second; not 0.
+pub(super) fn timescale<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match integer(from)? {
+        0 => Err(D::Error::custom("there is no timescale of 0")),
+        timescale => Ok(timescale),
+    }
 }
 
 fn number<T: TryFrom<u64>>(value: &Value) -> Option<T> {

@@ -1,6 +1,12 @@
 //! What is written, what is read.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
 use super::*;
+use crate::media::{Error, Micros};
 
 const EXAMPLE: &str = concat!(
     r#"{"video":{"renditions":{"video0":{"codec":"avc3.42c01f","codedWidth":1280,"codedHeight":720,"#,
@@ -72,6 +78,7 @@ fn what_is_written_is_read_back() {
             },
             broadcast: Some("../x".into()),
             label: Some("720p".into()),
+            lang: Some("en".into()),
             stalled: Some(false),
             ..Default::default()
         }),
@@ -211,7 +218,8 @@ fn section_members_are_read() {
         catalog,
         Catalog {
             video: Some(video),
-            audio: Some(Audio::default())
+            audio: Some(Audio::default()),
+            ..Catalog::default()
         }
     );
 }
@@ -224,6 +232,109 @@ fn the_list_form_of_early_players_is_read() {
     );
     let names: Vec<_> = catalog.renditions().map(|(name, _)| name).collect();
     assert_eq!(names, ["v", "a"]);
+}
+
+#[test]
+fn text_and_data_have_sections_of_their_own() {
+    let mut catalog = Catalog::default();
+    let text = TextConfig {
+        format: VTT.into(),
+        role: Some("caption".into()),
+        lang: Some("es-419".into()),
+        label: Some("Español".into()),
+        ..Default::default()
+    };
+    catalog.insert("text0", Config::Text(text));
+    let data = DataConfig::new(Mode::Snapshot, Some("application/smpte336m".into()));
+    catalog.insert("data0", Config::Data(data));
+    assert!(!catalog.is_empty());
+    let json = concat!(
+        r#"{"text":{"renditions":{"text0":{"format":"vtt","role":"caption","lang":"es-419","label":"Español"}}},"#,
+        r#""binary":{"tracks":{"data0":{"mode":"snapshot","mime":"application/smpte336m"}}}}"#
+    );
+    assert_eq!(catalog.to_bytes(), json.as_bytes());
+    assert_eq!(read(json), catalog);
+    let kinds: Vec<_> = catalog
+        .renditions()
+        .map(|(name, config)| (name, config.kind().name(), config.priority()))
+        .collect();
+    let expected = [
+        ("text0", "text", TEXT_PRIORITY),
+        ("data0", "data", DATA_PRIORITY),
+    ];
+    assert_eq!(kinds, expected);
+    assert!(catalog.remove("text0") && catalog.remove("data0") && catalog.is_empty());
+}
+
+#[test]
+fn text_and_data_that_make_no_sense_are_left_out() {
+    let catalog = read(
+        r#"{"text":{"renditions":{"a":{"role":"subtitle"},"b":{"format":"vtt","role":7,"new":1},
+            "c":{"format":"vtt","container":{"kind":"new"}},
+            "d":{"format":"utf8","container":{"kind":"legacy"},"jitter":0.5}}},
+            "binary":{"tracks":{"e":{"mode":"window"},"f":{"mime":"x/y"},"g":{"mode":"stream","compression":"deflate"},
+            "h":7}},"json":{"tracks":{"state":{"mode":"snapshot"}}}}"#,
+    );
+    let deflate = DataConfig {
+        compression: Some("deflate".into()),
+        ..DataConfig::new(Mode::Stream, None)
+    };
+    let text = |format: &str, jitter| {
+        Config::Text(TextConfig {
+            format: format.into(),
+            jitter,
+            ..Default::default()
+        })
+    };
+    let expected = [
+        ("b", text("vtt", None)),
+        ("d", text("utf8", Some(1))),
+        ("g", Config::Data(deflate)),
+    ];
+    assert_eq!(catalog.renditions().collect::<Vec<_>>(), expected);
+    for json in [
+        r#"{"text":"hello","binary":[1]}"#,
+        r#"{"text":{},"binary":{}}"#,
+    ] {
+        assert!(read(json).is_empty(), "{json}");
+    }
+}
+
+#[test]
+fn the_clock_says_when_media_time_was_zero() {
+    let zero = Duration::new(1_700_000_000, 250_000_000);
+    let clock = Clock::new(zero).expect("after 2020");
+    let mut catalog = example();
+    catalog.clock = Some(clock);
+    catalog.title = Some("A walk".into());
+    let json = String::from_utf8(catalog.to_bytes().to_vec()).expect("UTF-8");
+    let end = r#","clock":{"wall":122163200250000,"timescale":1000000},"title":"A walk"}"#;
+    assert!(json.ends_with(end), "{json}");
+    assert_eq!(read(&json), catalog);
+    assert_eq!(clock.zero(), zero);
+    let pts = Micros::new(1_500_000);
+    assert_eq!(clock.wall_time(pts), zero + Duration::from_millis(1500));
+
+    let read = |clock: &str| read(&format!(r#"{{"clock":{clock}}}"#)).clock;
+    let seconds = read(r#"{"wall":60,"timescale":1}"#).expect("a clock");
+    assert_eq!(seconds.zero(), EPOCH + Duration::from_secs(60));
+    assert_eq!(
+        read(r#"{"wall":60000000}"#).map(|clock| clock.zero()),
+        Some(seconds.zero())
+    );
+    for strange in [
+        "7",
+        "null",
+        "{}",
+        r#"{"wall":0,"timescale":0}"#,
+        r#"{"wall":9007199254740992}"#,
+    ] {
+        assert_eq!(read(strange), None, "{strange}");
+    }
+    let far = read(r#"{"wall":9007199254740991,"timescale":1}"#).expect("a clock");
+    assert!(far.wall_time(Micros::MAX) > far.zero());
+    assert_eq!(Clock::new(Duration::from_secs(1)), None);
+    assert_eq!(Clock::new(Duration::MAX), None);
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn detach(mut config: Config) -> Config {
     let description = match &mut config {
         Config::Video(config) => &mut config.description,
         Config::Audio(config) => &mut config.description,
+        Config::Text(_) | Config::Data(_) => return config,
     };
     *description = description
         .take()

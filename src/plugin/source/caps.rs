@@ -21,20 +21,21 @@ impl Format {
     /// The caps of a rendition, or why it cannot be played.
     pub(super) fn new(config: &Config) -> Result<Self, String> {
         match config.container() {
-            Container::Legacy => {}
-            Container::Cmaf { .. } => return Err("its container cmaf is not supported".into()),
-            Container::Loc => return Err("its container loc is not supported".into()),
+            Some(Container::Legacy) | None => {}
+            Some(Container::Cmaf { .. }) => {
+                return Err("its container cmaf is not supported".into());
+            }
+            Some(Container::Loc) => return Err("its container loc is not supported".into()),
         }
-        let elsewhere = match config {
-            Config::Video(config) => &config.broadcast,
-            Config::Audio(config) => &config.broadcast,
-        };
-        if let Some(path) = elsewhere {
+        if let Some(path) = config.broadcast() {
             return Err(format!("it lies in another broadcast, {path}"));
         }
         match config {
             Config::Video(config) => video(config),
             Config::Audio(config) => audio(config),
+            Config::Text(_) | Config::Data(_) => {
+                Err(format!("{} tracks are not supported", config.kind().name()))
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use tokio::{
 use super::{
     caps::Format,
     run::Run,
-    stream::{Kind, Source, Stream},
+    stream::{Source, Stream},
 };
 use crate::{
     media::{Catalog, Config},
@@ -50,7 +50,7 @@ pub(super) struct Follower {
     /// The newest catalog has no renditions: the publisher took the last one out.
     emptied: bool,
     /// How many pads of each kind there ever were.
-    numbers: [u32; 2],
+    numbers: [u32; 4],
     no_more_pads: bool,
     /// When to see whether anything is linked.
     check_links: Option<Instant>,
@@ -113,7 +113,7 @@ impl Follower {
             playing: false,
             fresh: false,
             emptied: false,
-            numbers: [0; 2],
+            numbers: [0; 4],
             no_more_pads: false,
             check_links: None,
             refused: HashSet::new(),
@@ -290,10 +290,7 @@ impl Follower {
 
     fn refuse(&mut self, track: &str, config: &Config, reason: &str) {
         if self.refused.insert((track.to_owned(), reason.to_owned())) {
-            let kind = match Kind::of(config) {
-                Kind::Video => "video",
-                Kind::Audio => "audio",
-            };
+            let kind = config.kind().name();
             self.warn(&format!("The {kind} track {track} is left out: {reason}"));
         }
     }
@@ -302,7 +299,7 @@ impl Follower {
         let Some(element) = self.run.element.upgrade() else {
             return;
         };
-        let number = &mut self.numbers[Kind::of(&source.config) as usize];
+        let number = &mut self.numbers[source.config.kind() as usize];
         let stream = Stream::new(&self.run, &element, *number, source);
         *number += 1;
         if !self.run.insert(stream.clone()) {
@@ -468,7 +465,7 @@ impl Follower {
 /// Gives `source` to a stream that has no other yet: to the one of the same track, or to any of the
 /// same kind.
 fn assign(streams: &mut Vec<Stream>, source: &Source, same_track: bool) -> bool {
-    let kind = Kind::of(&source.config);
+    let kind = source.config.kind();
     let fits = |stream: &Stream| {
         let track = stream.track_name();
         stream.kind() == kind && (!same_track || track == source.track)

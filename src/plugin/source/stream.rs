@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{caps::Format, imp, puller::Puller, run::Run};
 use crate::{
-    media::{Config, timeline::TrackId},
+    media::{Config, Kind, timeline::TrackId},
     moq_lite::BroadcastConsumer,
 };
 
@@ -29,30 +29,6 @@ struct Inner {
     ended: watch::Sender<bool>,
     /// The task is to end.
     closed: watch::Sender<bool>,
-}
-
-/// Video or audio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Video,
-    Audio,
-}
-
-impl Kind {
-    pub(super) fn of(config: &Config) -> Self {
-        match config {
-            Config::Video(_) => Self::Video,
-            Config::Audio(_) => Self::Audio,
-        }
-    }
-
-    /// The name of pads and of their template, without the number.
-    pub(super) fn prefix(self) -> &'static str {
-        match self {
-            Self::Video => "video_",
-            Self::Audio => "audio_",
-        }
-    }
 }
 
 /// What a stream is to read.
@@ -88,15 +64,15 @@ impl Stream {
         number: u32,
         source: Source,
     ) -> Self {
-        let kind = Kind::of(&source.config);
-        let name = format!("{}%u", kind.prefix());
+        let kind = source.config.kind();
+        let name = format!("{}_%u", kind.name());
         let template = element
             .pad_template(&name)
             .expect("there is a template for each kind");
         let link = watch::Sender::new(());
         let (relinked, reconfigured) = (link.clone(), link.clone());
         let pad = gst::Pad::builder_from_template(&template)
-            .name(format!("{}{number}", kind.prefix()))
+            .name(format!("{}_{number}", kind.name()))
             .query_function(|pad, parent, query| {
                 imp::MoqSrc::catch_panic_pad_function(
                     parent,
