@@ -3,3 +3,4 @@
 
 mod sink;
 mod support;
+mod time;

@@ -25,7 +25,7 @@ use crate::{
         link::{Media, Status},
         settings,
     },
-    publish::{self, Input, Publisher},
+    publish::{self, About, Input, Publisher},
 };
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -48,6 +48,8 @@ struct Started {
     path: PathOwned,
     /// `None` after EOS, until data comes again.
     publisher: Option<Publisher>,
+    /// What is said of the broadcast as a whole.
+    about: About,
     /// EOS was reached on all pads.
     eos: bool,
 }
@@ -71,10 +73,22 @@ impl MoqSink {
         let mut state = self.state.lock();
         let started = state.as_mut()?;
         started.eos = false;
-        let publisher = started
-            .publisher
-            .get_or_insert_with(|| Publisher::new(started.origin.clone(), started.path.clone()));
+        let publisher = started.publisher.get_or_insert_with(|| {
+            let publisher = Publisher::new(started.origin.clone(), started.path.clone());
+            publisher.describe(&started.about, Instant::now());
+            publisher
+        });
         Some(publisher.input())
+    }
+
+    /// Changes what is said of the broadcast as a whole.
+    pub(super) fn describe(&self, change: impl FnOnce(&mut About)) {
+        if let Some(started) = &mut *self.state.lock() {
+            change(&mut started.about);
+            if let Some(publisher) = &started.publisher {
+                publisher.describe(&started.about, Instant::now());
+            }
+        }
     }
 
     /// Once after the last pad has reached EOS: the broadcast, unless it has ended already.
@@ -123,6 +137,7 @@ impl MoqSink {
             publisher: Some(Publisher::new(origin.producer.clone(), path.clone())),
             origin: origin.producer,
             path,
+            about: About::default(),
             eos: false,
         });
         for pad in self.pads() {

@@ -1,15 +1,15 @@
 //! Fragmented MP4 on one pad: its tracks, and its times as running times.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
 
 use crate::{
     media::fmp4::{self, Demuxer, Event, Sample},
-    publish::{self, TrackWriter},
+    publish::{self, TrackOptions, TrackWriter},
 };
 
-use super::{interleave::Queue, stream::Times, timeline::Place};
+use super::{interleave::Queue, keyunit::KeyUnits, stream::Times, timeline::Place};
 
 /// A stream of fragmented MP4.
 #[derive(Default)]
@@ -31,6 +31,7 @@ pub(super) struct Track {
     timescale: u32,
     /// Where it stands on the timeline.
     pub(super) place: Place,
+    pub(super) key_units: KeyUnits,
     pub(super) writer: TrackWriter,
 }
 
@@ -108,6 +109,7 @@ impl Movie {
         let track = Track {
             timescale,
             place,
+            key_units: KeyUnits::default(),
             writer,
         };
         self.tracks.insert(id, track);
@@ -134,6 +136,17 @@ impl Movie {
             .iter()
             .for_each(|writer| self.past.add(&writer.stats()));
         writers
+    }
+
+    /// Applies what the user or tags say. What is said of one track is not said of several.
+    pub(super) fn set_options(&mut self, options: &TrackOptions, now: Instant) {
+        let alone = self.tracks.len() == 1;
+        for track in self.tracks.values_mut() {
+            track.writer.set_policy(options.policy);
+            if alone {
+                track.writer.describe(options.details.clone(), now);
+            }
+        }
     }
 
     pub(super) fn stats(&self) -> publish::Stats {
@@ -178,7 +191,7 @@ mod tests {
 
     const MILLI: i128 = 1_000_000;
 
-    fn times(movie: &mut Movie, sample: &Sample, now: i128) -> Option<(i128, i128)> {
+    fn running(movie: &mut Movie, sample: &Sample, now: i128) -> Option<(i128, i128)> {
         let times = movie.times(sample, now)?;
         Some((times.dts, times.pts))
     }
@@ -192,9 +205,9 @@ mod tests {
         movie
             .push(Bytes::new(), Some(900 * MILLI))
             .expect("nothing is wrong with nothing");
-        let times = times(&mut movie, &sample(1000, 1040), 7);
+        let times = running(&mut movie, &sample(1000, 1040), 7);
         assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
-        let times = times(&mut movie, &sample(1020, 1020), 7);
+        let times = running(&mut movie, &sample(1020, 1020), 7);
         assert_eq!(times, Some((480 * MILLI, 480 * MILLI)));
     }
 
@@ -204,10 +217,10 @@ mod tests {
         movie
             .push(Bytes::new(), None)
             .expect("nothing is wrong with nothing");
-        let times = times(&mut movie, &sample(-20, 20), 100 * MILLI);
+        let times = running(&mut movie, &sample(-20, 20), 100 * MILLI);
         assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
         movie.restart(true);
-        let times = times(&mut movie, &sample(5000, 5000), 200 * MILLI);
+        let times = running(&mut movie, &sample(5000, 5000), 200 * MILLI);
         assert_eq!(times, Some((200 * MILLI, 200 * MILLI)));
     }
 

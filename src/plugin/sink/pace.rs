@@ -126,7 +126,10 @@ impl Pace {
                 return Ok(0);
             };
             let now = element.current_running_time();
-            if now.zip(began).is_some_and(|(now, began)| now + SLACK < began) {
+            if now
+                .zip(began)
+                .is_some_and(|(now, began)| now + SLACK < began)
+            {
                 // Running time was set back after a flush: what was due soon is due now.
                 return Ok(0);
             }

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{format::Format, movie::Movie, timeline::Place};
+use super::{format::Format, keyunit::KeyUnits, movie::Movie, tags::Tags, timeline::Place};
 use crate::{
     media::{Config, Micros, h264},
-    publish::{self, Input, TrackWriter},
+    publish::{self, Input, TrackOptions, TrackWriter},
 };
 
 /// The stream of one pad.
@@ -28,6 +28,9 @@ pub(super) struct Stream {
     pub(super) eos: bool,
     /// Warnings that were given, each once for a stream.
     pub(super) warned: Warned,
+    pub(super) key_units: KeyUnits,
+    /// What tags say of it.
+    pub(super) tags: Tags,
     past: publish::Stats,
 }
 
@@ -130,12 +133,17 @@ impl Stream {
 
     /// Whether the segment runs backwards.
     pub(super) fn is_reverse(&self) -> bool {
-        self.segment.as_ref().is_some_and(|segment| segment.rate() < 0.0)
+        self.segment
+            .as_ref()
+            .is_some_and(|segment| segment.rate() < 0.0)
     }
 
     /// The times of a buffer. One without PTS is given its DTS, else the end of the buffer before it, else `now`.
     pub(super) fn times(&mut self, buffer: &gst::BufferRef, now: i128) -> Times {
-        let rate = self.segment.as_ref().map_or(1.0, |segment| segment.rate().abs());
+        let rate = self
+            .segment
+            .as_ref()
+            .map_or(1.0, |segment| segment.rate().abs());
         let duration = buffer
             .duration()
             .map(|time| (time.nseconds() as f64 / rate) as i128);
@@ -156,6 +164,11 @@ impl Stream {
             is_video: false,
             keyframe: true,
         }
+    }
+
+    /// Nothing comes before this running time of the pad.
+    pub(super) fn pass(&mut self, time: i128) {
+        self.end = Some(time);
     }
 
     /// Notes when the stream ends if nothing more comes, as running time of the pipeline.
@@ -218,12 +231,12 @@ impl Stream {
     /// there, told of the change.
     pub(super) fn configure(
         &mut self,
-        name: Option<&str>,
+        options: TrackOptions,
         config: Config,
         now: Instant,
     ) -> Result<(), publish::Error> {
         match &mut self.content {
-            Content::Track(track) if same_kind(&track.config, &config) => {
+            Content::Track(track) if track.config.kind() == config.kind() => {
                 if track.config != config {
                     track.writer.configure(config.clone(), now);
                     track.config = config;
@@ -233,10 +246,11 @@ impl Stream {
             Content::Nothing => {}
             _ => self.end_tracks(now),
         }
+        let options = self.tags.complete(options);
         let Some(input) = &mut self.input else {
             return Ok(());
         };
-        let writer = input.track(name, config.clone())?;
+        let writer = input.track_with(&options, config.clone())?;
         input.ready(now);
         self.content = Content::Track(Elementary {
             writer,
@@ -244,6 +258,19 @@ impl Stream {
             parameters: None,
         });
         Ok(())
+    }
+
+    /// Applies what the user or tags say to the tracks that are there.
+    pub(super) fn set_options(&mut self, options: TrackOptions, now: Instant) {
+        let options = self.tags.complete(options);
+        match &mut self.content {
+            Content::Nothing => {}
+            Content::Track(track) => {
+                track.writer.set_policy(options.policy);
+                track.writer.describe(options.details, now);
+            }
+            Content::Movie(movie) => movie.set_options(&options, now),
+        }
     }
 }
 
@@ -272,8 +299,4 @@ impl Elementary {
         whole.put_slice(&access_unit);
         whole.freeze()
     }
-}
-
-fn same_kind(one: &Config, other: &Config) -> bool {
-    std::mem::discriminant(one) == std::mem::discriminant(other)
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::stream::{Timing, Times};
+use super::stream::{Times, Timing};
 
 /// The timeline of an element. All times are in nanoseconds.
 #[derive(Debug, Default)]
@@ -173,11 +173,15 @@ impl Timeline {
     /// The next sample is due now, and viewers see as much time pass as did pass.
     fn after_flush(&self, old: Stretch, time: i128, pts: i128, now: i128) -> Stretch {
         let shown = self.end.max(now - old.due + old.shown) - pts;
-        let behind = (time + SLACK < now).then_some(now);
+        let behind = time + SLACK < now;
         Stretch {
             shown,
-            due: behind.map_or(0, |now| now - time),
-            behind,
+            due: if behind {
+                shown - old.shown + old.due
+            } else {
+                0
+            },
+            behind: behind.then_some(now),
         }
     }
 }

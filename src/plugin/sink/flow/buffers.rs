@@ -159,11 +159,7 @@ impl MoqSink {
     ) {
         if !std::mem::replace(&mut stream.warned.early, true) {
             drop(stream);
-            gst::warning!(
-                CAT,
-                obj = pad,
-                "sound from before its segment is dropped"
-            );
+            gst::warning!(CAT, obj = pad, "sound from before its segment is dropped");
         }
     }
 

@@ -9,7 +9,7 @@ use super::super::{
     format::Format,
     imp::{CAT, MoqSink},
     pace::Punctual,
-    stream::Content,
+    stream::{Content, Stream},
 };
 use crate::publish::Sample;
 
@@ -33,13 +33,16 @@ impl MoqSink {
         let config = match format {
             Format::ByteStream { hints } if keyframe => hints.config(&payload),
             Format::ByteStream { .. } => None,
-            format => format.config(),
+            format if matches!(stream.content, Content::Nothing) => format.config(),
+            _ => None,
         };
         let is_video = !matches!(format, Format::Audio(_));
         if let Some(config) = config {
-            let name = pad.imp().track();
+            drop(stream);
+            let options = pad.imp().options();
+            stream = pad.imp().stream();
             stream
-                .configure(name.as_deref(), config, Instant::now())
+                .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
         let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
@@ -67,10 +70,19 @@ impl MoqSink {
             return Ok(FlowSuccess::Ok);
         }
 
+        let now = Instant::now();
         let mut stream = pad.imp().stream();
         let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));
-        let Content::Track(track) = &mut stream.content else {
+        let Stream {
+            content, key_units, ..
+        } = &mut *stream;
+        let Content::Track(track) = content else {
+            let wanted = key_units.is_wanted_first(now);
+            drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             return Ok(FlowSuccess::Ok);
         };
         let payload = match keyframe && annex_b {
@@ -82,8 +94,12 @@ impl MoqSink {
             keyframe,
             payload,
         };
-        let written = track.writer.write(sample, Instant::now());
+        let written = track.writer.write(sample, now);
+        let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
+        if wanted {
+            self.ask_for_keyframe(pad);
+        }
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),

@@ -14,7 +14,7 @@ use super::super::{
 };
 use crate::{
     media::fmp4,
-    publish::{self, Sample},
+    publish::{self, Details, Sample},
 };
 
 /// Which samples of a movie are sent.
@@ -105,8 +105,13 @@ impl MoqSink {
                 )
             );
         }
-        let name = pad.imp().track().filter(|_| good.len() == 1);
+        let options = pad.imp().options();
         let mut stream = pad.imp().stream();
+        let mut options = stream.tags.complete(options);
+        if good.len() > 1 {
+            options.name = None;
+            options.details = Details::default();
+        }
         let Stream { content, input, .. } = &mut *stream;
         let (Content::Movie(movie), Some(input)) = (content, input) else {
             return Ok(());
@@ -125,7 +130,7 @@ impl MoqSink {
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track(name.as_deref(), config)?;
+            let writer = input.track_with(&options, config)?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -194,15 +199,20 @@ impl MoqSink {
                 track.writer.skip();
                 continue;
             }
+            let now = Instant::now();
             let written = track.writer.write(
                 Sample {
                     timestamp: sample.timing.timestamp,
                     keyframe: sample.keyframe,
                     payload: sample.payload,
                 },
-                Instant::now(),
+                now,
             );
+            let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             if let Err(error) = written {
                 return Err(self.fail(&error));
             }
