@@ -7,7 +7,7 @@ use gstmoq::{
     moq_lite::{
         ALPNS, Client, Error, Group, Origin, OriginConsumer, Server, Session, Track, carries_path,
     },
-    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, WebSocket, connect},
+    net::{ConnectOptions, Kind, ListenOptions, Listener, Quic, Tls, WebSocket, connect},
 };
 use url::Url;
 
@@ -169,12 +169,27 @@ async fn frames_arrive_in_both_directions_in_every_version_over_either_binding()
 async fn a_path_reaches_the_server_where_the_version_carries_it() {
     for (protocols, version) in OFFERS {
         let mut listener = listener().await;
-        let options = client_options(&listener, "moqt", protocols);
+        let mut options = client_options(&listener, "moqt", protocols);
+        options.url.set_path("/room");
+        options.token = Some("abc".into());
         let client = async {
-            let transport = connect(&options).await.unwrap().transport;
-            let carries = carries_path(web_transport_trait::Session::protocol(&transport));
-            let client = Client::new().with_path("/room?jwt=abc".to_owned());
-            (client.connect(transport).await.unwrap(), carries)
+            let connected = connect(&options).await.unwrap();
+            let protocol = web_transport_trait::Session::protocol(&connected.transport);
+            let carries = carries_path(protocol);
+            let ask = connected.ask(carries);
+            if let Err(error) = &ask {
+                let says = format!(
+                    "the token cannot be sent: the server agreed on {}, which over raw QUIC has no place for it; use an \
+                     https:// URL, whose request carries it",
+                    protocols[0]
+                );
+                assert_eq!(error.to_string(), says);
+                assert_eq!(error.kind(), Kind::Settings);
+            }
+            assert_eq!(ask.is_ok(), carries);
+            let client = Client::new().with_path(ask.ok().flatten());
+            let session = client.connect(connected.transport).await.unwrap();
+            (session, carries)
         };
         let server = async {
             let transport = listener.accept().await.unwrap().transport;

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{
     AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
     coding::Stream,
-    ietf, lite,
+    farewell, ietf, lite,
     lite::session::SETUP_TIMEOUT,
     roles::Roles,
     session,
@@ -47,7 +47,7 @@ impl Client {
     /// Asks the server for this path, which may end in a query, such as
     /// `/room?jwt=abc`. Only for transports that have no URL: raw QUIC, not
     /// WebTransport. [`carries_path`](super::carries_path) tells whether the version
-    /// has a place for it; where it has none the path is not sent.
+    /// has a place for it; where it has none the path is not sent. It is shown in no log.
     pub fn with_path(mut self, path: impl Into<Option<String>>) -> Self {
         self.path = path.into();
         self
@@ -88,7 +88,10 @@ impl Client {
         let agreed = timeout(SETUP_TIMEOUT, negotiate(transport, self.parameters())).await;
         let (version, stream, limit) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
-            Err(err) => return Err(guard.refuse(err)),
+            Err(err) => {
+                let err = farewell::reason(transport, err).await;
+                return Err(guard.refuse(err));
+            }
         };
         let status = Arc::new(Status::client());
         let (driver, ready) = match version {

@@ -154,6 +154,7 @@
 mod client;
 pub mod coding;
 mod error;
+mod farewell;
 pub mod ietf;
 pub mod lite;
 mod model;

@@ -162,7 +162,7 @@ impl<S: web_transport_trait::Session> Request<S> {
                 version,
                 stream: stream.map(|stream| stream.with_version(version)),
                 roles,
-                side: lite::session::Side::Server,
+                side: lite::session::Side::Server { setup },
                 status: status.clone(),
             }),
             Version::Ietf(version) => ietf::session::run(ietf::session::Start {

@@ -71,6 +71,7 @@ impl Session {
         let mut stats = SessionStats {
             version: self.version.name(),
             congestion_window: self.congestion_window.as_ref().and_then(|look| look()),
+            receive_rate: self.status.receive_rate(),
             ..self.transport.stats()
         };
         self.status.meters.read(&mut stats);

@@ -22,6 +22,9 @@ pub struct SessionStats {
     pub rtt: Option<Duration>,
     /// How much could be sent now, in bit/s, as congestion control sees it.
     pub send_rate: Option<u64>,
+    /// How much the peer could send now, in bit/s, as it reports to those that consume:
+    /// moq-lite, from 05 on.
+    pub receive_rate: Option<u64>,
     /// How many bytes may be under way. Only where the session was told how to look at
     /// it: [`Session::with_congestion_window`](super::Session::with_congestion_window).
     pub congestion_window: Option<u64>,

@@ -1,5 +1,7 @@
 //! What a session and the task that drives it tell each other.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use tokio::sync::watch;
 
 use super::{Error, Result, stats::Meters};
@@ -11,6 +13,8 @@ pub(crate) struct Status {
     received: watch::Sender<Option<String>>,
     /// Where this side asks the peer to go.
     leave: watch::Sender<Option<String>>,
+    /// How much the peer could send, in bit/s; 0 where it does not say.
+    receive_rate: AtomicU64,
     pub(crate) meters: Meters,
 }
 
@@ -20,6 +24,7 @@ impl Status {
             server: false,
             received: watch::Sender::default(),
             leave: watch::Sender::default(),
+            receive_rate: AtomicU64::new(0),
             meters: Meters::default(),
         }
     }
@@ -33,6 +38,15 @@ impl Status {
 
     pub(crate) fn is_server(&self) -> bool {
         self.server
+    }
+
+    /// Notes how much the peer could send.
+    pub(crate) fn set_receive_rate(&self, rate: Option<u64>) {
+        self.receive_rate.store(rate.unwrap_or(0), Relaxed);
+    }
+
+    pub(crate) fn receive_rate(&self) -> Option<u64> {
+        Some(self.receive_rate.load(Relaxed)).filter(|&rate| rate > 0)
     }
 
     /// The most bytes of a URI in GOAWAY.

@@ -25,7 +25,7 @@ use super::{
     error::{most_telling, scrub, take_heaviest},
     fallback::{self, MEMORY},
     http, socket,
-    target::{Binding, Target},
+    target::{self, Binding, Target},
     tls, websocket,
 };
 
@@ -35,7 +35,8 @@ pub struct ConnectOptions {
     /// `https://` (WebTransport), `http://` (development: the certificate's fingerprint is fetched over HTTP and pinned, unless
     /// `tls` names fingerprints or verifies nothing), `moqt://` or `moql://` (raw QUIC).
     pub url: Url,
-    /// Sent as `jwt` in the query of the WebTransport or WebSocket request. Shown in no error, log or `Debug`.
+    /// Sent as `jwt` in the query of the WebTransport or WebSocket request; over raw QUIC the caller sends it
+    /// ([`Connected::ask`]). Shown in no error, log or `Debug`.
     pub token: Option<String>,
     /// Whom to trust.
     pub tls: Tls,
@@ -45,6 +46,14 @@ pub struct ConnectOptions {
     pub protocols: Vec<&'static str>,
     /// What to do where QUIC does not connect. Has no meaning for raw QUIC.
     pub websocket: WebSocket,
+}
+
+impl ConnectOptions {
+    /// Words of the server fit to print: one line, bounded, without the token.
+    pub fn scrub(&self, words: &str) -> String {
+        let words = scrub(words, self.token.as_deref());
+        scrub(&words, self.url.query().and_then(target::token))
+    }
 }
 
 impl fmt::Debug for ConnectOptions {
@@ -67,8 +76,32 @@ pub struct Connected {
     pub transport: Transport,
     /// The path of the URL where the binding has no place for it (raw QUIC), so that the caller can apply it; else empty.
     pub root: String,
+    /// The query of the URL, with the token, where the binding has no place for it.
+    pub query: Option<String>,
     /// The address that answered.
     pub remote: SocketAddr,
+}
+
+impl Connected {
+    /// The path and query that the caller has to ask the server for, if any. `carried` says whether the protocol that was agreed
+    /// on has a place for them; where it has none the caller can only put [`root`](Self::root) before each path.
+    ///
+    /// # Errors
+    /// [`Error::TokenNotCarried`] when there is a token and no place for it.
+    pub fn ask(&self, carried: bool) -> Result<Option<String>, Error> {
+        if self.root.is_empty() {
+            return Ok(None);
+        }
+        let token = self.query.as_deref().and_then(target::token);
+        match &self.query {
+            _ if !carried && token.is_some() => Err(Error::TokenNotCarried {
+                protocol: self.transport.protocol().unwrap_or_default().to_owned(),
+            }),
+            _ if !carried => Ok(None),
+            Some(query) => Ok(Some(format!("{}?{query}", self.root))),
+            None => Ok(Some(self.root.clone())),
+        }
+    }
 }
 
 impl fmt::Debug for Connected {
@@ -77,6 +110,7 @@ impl fmt::Debug for Connected {
             .field("carrier", &self.transport.carrier())
             .field("protocol", &self.transport.protocol())
             .field("root", &self.root)
+            .field("query", &self.query.as_ref().map(|_| "***"))
             .field("remote", &self.remote)
             .finish()
     }
@@ -324,13 +358,15 @@ impl Dial {
                 None => self.connection_failure(address, &error),
             })?;
 
-        let (transport, root) = match self.target.binding {
+        let url = &self.target.url;
+        let (transport, root, query) = match self.target.binding {
             Binding::Raw => (
                 Transport::Quic(web_transport_quinn::Session::raw(connection)),
-                self.target.url.path().to_owned(),
+                url.path().to_owned(),
+                url.query().map(str::to_owned),
             ),
             Binding::WebTransport { .. } => {
-                let request = proto::ConnectRequest::new(self.target.url.clone())
+                let request = proto::ConnectRequest::new(url.clone())
                     .with_protocols(self.protocols.iter().map(|protocol| protocol.to_string()));
                 // Unheard, because the library logs the request, and the token in it.
                 let session = web_transport_quinn::Session::connect(connection.clone(), request)
@@ -340,12 +376,13 @@ impl Dial {
                         Some(error) => self.connection_failure(address, &error),
                         None => self.request_failure(address, error),
                     })?;
-                (Transport::Quic(session), String::new())
+                (Transport::Quic(session), String::new(), None)
             }
         };
         Ok(Connected {
             transport,
             root,
+            query,
             remote: address,
         })
     }
@@ -353,7 +390,7 @@ impl Dial {
     fn connection_failure(&self, address: SocketAddr, error: &ConnectionError) -> Failure {
         let closed = |reason: String| Failure::Closed {
             address,
-            reason: scrub(&reason, self.target.secret().as_deref()),
+            reason: scrub(&reason, self.target.secret()),
         };
         match error {
             ConnectionError::TimedOut => Failure::Timeout {
@@ -395,7 +432,7 @@ impl Dial {
             },
             error => Failure::Closed {
                 address,
-                reason: scrub(&error.to_string(), self.target.secret().as_deref()),
+                reason: scrub(&error.to_string(), self.target.secret()),
             },
         }
     }

@@ -12,13 +12,14 @@ pub enum Error {
     #[error("the URL cannot be used: {0}")]
     Url(String),
 
-    /// A token was given for a connection that has no place for it.
+    /// A token was given, and what was agreed on has no place for it.
     #[error(
-        "a token cannot be sent over raw QUIC ({scheme}://): use an https:// URL, whose request carries it"
+        "the token cannot be sent: the server agreed on {protocol}, which over raw QUIC has no place for it; use an https:// \
+         URL, whose request carries it"
     )]
     TokenNotCarried {
-        /// The scheme of the URL.
-        scheme: String,
+        /// What was agreed on.
+        protocol: String,
     },
 
     /// An option other than the URL is wrong.

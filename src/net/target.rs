@@ -65,13 +65,7 @@ impl Target {
             None => return Err(Error::Url(format!("{} names no host", redact(&url)))),
         };
 
-        let token = token.filter(|token| !token.is_empty());
-        if binding == Binding::Raw && (token.is_some() || secret(&url).is_some()) {
-            return Err(Error::TokenNotCarried {
-                scheme: scheme.into(),
-            });
-        }
-        if let Some(token) = token {
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
             set_token(&mut url, token);
         }
         Ok(Self {
@@ -106,8 +100,8 @@ impl Target {
     }
 
     /// The token in the query, as it is sent.
-    pub(super) fn secret(&self) -> Option<String> {
-        secret(&self.url)
+    pub(super) fn secret(&self) -> Option<&str> {
+        token(self.url.query()?)
     }
 }
 
@@ -134,13 +128,13 @@ pub fn redact(url: &Url) -> String {
     url.into()
 }
 
-/// The value of `jwt` in the query, as it stands on the wire.
-fn secret(url: &Url) -> Option<String> {
-    url.query()?
+/// The value of `jwt` in a query, as it stands on the wire.
+pub(super) fn token(query: &str) -> Option<&str> {
+    query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .find(|(key, value)| is_token(key) && !value.is_empty())
-        .map(|(_, value)| value.to_owned())
+        .map(|(_, value)| value)
 }
 
 fn set_token(url: &mut Url, token: &str) {
@@ -220,49 +214,35 @@ mod tests {
             url("https://h:8/p?x=1&jwt=old&y=", "a b"),
             "https://h:8/p?x=1&y=&jwt=a+b"
         );
+        assert_eq!(url("moqt://h/p", "a.b"), "https://h/p?jwt=a.b");
         assert_eq!(url("http://h:80/p?jwt=kept", ""), "https://h:80/p?jwt=kept");
     }
 
     #[test]
     fn urls_that_cannot_work_say_why() {
-        for (url, token, says) in [
+        for (url, says) in [
             (
                 "ftp://h/",
-                None,
                 "the URL cannot be used: its scheme is ftp://, and only https://, http://, moqt:// and moql:// are known",
             ),
             (
                 "https://me:pw@h/",
-                None,
                 "the URL cannot be used: a user name or password has no place in it; use auth-token",
             ),
             (
                 "moql:///path",
-                None,
                 "the URL cannot be used: moql:///path names no host",
             ),
             (
                 "moql:path",
-                None,
                 "the URL cannot be used: moql:path names no host",
             ),
             (
                 "https://h:0/?jwt=abc",
-                None,
                 "the URL cannot be used: https://h:0/?jwt=*** needs a port other than 0",
             ),
-            (
-                "moql://h/",
-                Some("abc"),
-                "a token cannot be sent over raw QUIC (moql://): use an https:// URL, whose request carries it",
-            ),
-            (
-                "moqt://h/?jwt=abc",
-                None,
-                "a token cannot be sent over raw QUIC (moqt://): use an https:// URL, whose request carries it",
-            ),
         ] {
-            let error = target(url, token).err().unwrap();
+            let error = target(url, None).err().unwrap();
             assert_eq!(error.to_string(), says);
             assert_eq!(error.kind(), super::super::Kind::Settings);
         }

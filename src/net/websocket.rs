@@ -124,6 +124,7 @@ impl Dial {
         Ok(Connected {
             transport: Transport::WebSocket(session.connect()),
             root: String::new(),
+            query: None,
             remote: address,
         })
     }
@@ -143,7 +144,7 @@ impl Dial {
     fn closed(&self, address: SocketAddr, reason: &str) -> Failure {
         Failure::Closed {
             address,
-            reason: scrub(reason, self.target.secret().as_deref()),
+            reason: scrub(reason, self.target.secret()),
         }
     }
 }

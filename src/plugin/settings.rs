@@ -86,7 +86,8 @@ impl Settings {
             text(
                 "auth-token",
                 "Authentication token",
-                "Token (JWT) sent as jwt= in the query of the request; reads back as ***",
+                "Token (JWT) sent as jwt= in the query of the request; over raw QUIC it goes along with moq-transport and \
+                 from moq-lite-05 on; reads back as ***",
             ),
             text(
                 "certificate-file",

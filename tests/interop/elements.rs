@@ -7,7 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{blocked::TcpOnly, relay::Relay};
+use crate::{
+    blocked::TcpOnly,
+    relay::Relay,
+    token::{self, TOKEN},
+};
 
 /// A running gst-launch; killed with the value.
 struct Launch {
@@ -47,6 +51,15 @@ impl Launch {
             lines,
             log: Vec::new(),
         }
+    }
+
+    /// Everything that was said so far, once the program has ended.
+    fn whole_log(mut self) -> String {
+        // The pipes close with the program.
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(30)) {
+            self.log.push(line);
+        }
+        self.log.join("\n")
     }
 
     /// Shows what the viewer gets, a line for each buffer.
@@ -150,4 +163,33 @@ fn a_picture_goes_through_the_relay_where_udp_is_blocked() {
     relay.wait_for_log(" ws{id=1 ");
     publisher.ends_well();
     viewer.ends_well();
+}
+
+#[test]
+fn a_token_goes_along_over_either_binding_and_into_no_log() {
+    let relay = Relay::start_asking(&token::authority());
+    let url = |scheme| format!("{scheme}://127.0.0.1:{}/room", relay.port);
+    let arguments = |scheme, token| {
+        let url = url(scheme);
+        format!("{url} tls-disable-verify=true auth-token={token} --gst-debug=moq*:9")
+    };
+    for scheme in ["moqt", "https"] {
+        let mut viewer = Launch::viewer(&arguments(scheme, TOKEN));
+        let mut publisher = Launch::publisher(&arguments(scheme, TOKEN), 60);
+        viewer.wait_for_pictures();
+        publisher.wait_for("Got EOS", 1);
+        for log in [viewer.whole_log(), publisher.whole_log()] {
+            assert!(log.contains("DEBUG"), "{log}");
+            assert!(!log.contains(TOKEN), "{log}");
+        }
+        let refused = Launch::viewer(&arguments(scheme, "wrong.token"));
+        let log = refused.whole_log();
+        assert!(
+            log.contains(
+                "The server does not allow this: check the path of url, broadcast and auth-token"
+            ),
+            "{log}"
+        );
+        assert!(!log.contains("wrong.token"), "{log}");
+    }
 }

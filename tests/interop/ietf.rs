@@ -101,7 +101,7 @@ async fn peer(url: &str, expected: Option<&str>) -> Peer {
     let mut client = Client::new()
         .with_publish(has.consumer)
         .with_consume(sees.producer)
-        .with_path(Some(connected.root).filter(|path| !path.is_empty()));
+        .with_path(connected.ask(true).unwrap());
     if let Some(path) = expected {
         client = client.with_expected(path);
     }

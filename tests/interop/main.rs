@@ -10,5 +10,6 @@ mod ietf;
 mod pem;
 mod relay;
 mod seed;
+mod token;
 mod transport;
 mod websocket;

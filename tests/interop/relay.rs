@@ -24,12 +24,18 @@ impl Relay {
 
     /// As [`Self::start`] on a port that was in use before.
     pub(crate) fn start_at(port: u16) -> Self {
-        Self::launch(port, &[])
+        Self::launch(port, &["--auth-public", "anon/**"])
     }
 
     /// As [`Self::start`] with more arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        Self::launch(free_port(), arguments)
+        let arguments = [&["--auth-public", "anon/**"], arguments].concat();
+        Self::launch(free_port(), &arguments)
+    }
+
+    /// A relay that asks `url` who may do what.
+    pub(crate) fn start_asking(url: &str) -> Self {
+        Self::launch(free_port(), &["--auth-url", url])
     }
 
     fn launch(port: u16, arguments: &[&str]) -> Self {
@@ -42,7 +48,7 @@ impl Relay {
                 "--listen-tls-generate",
                 "localhost,127.0.0.1",
             ])
-            .args(["--web-http-listen", &address, "--auth-public", "anon/**"])
+            .args(["--web-http-listen", &address])
             .args(arguments)
             .env(
                 "RUST_LOG",

@@ -68,7 +68,7 @@ pub(crate) async fn peer_with(url: &str, protocols: &[&'static str], websocket: 
     let client = Client::new()
         .with_publish(has.consumer)
         .with_consume(sees.producer)
-        .with_path(carries_path(protocol).then(|| connected.root.clone()));
+        .with_path(connected.ask(carries_path(protocol)).unwrap());
     Peer {
         session: within(client.connect(connected.transport)).await.unwrap(),
         carrier,
@@ -118,6 +118,13 @@ async fn the_relay_carries_frames_in_both_orders_of_starting() {
     relay.wait_for_log("moq-lite-06");
     assert_eq!(publisher.session.version_name(), "moq-lite-06");
     assert_eq!(publisher.carrier, Carrier::WebTransport);
+    // The relay says how much it could send.
+    within(async {
+        while late.session.stats().receive_rate.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -147,6 +154,7 @@ const OFFERS: &[(&str, &str)] = &[
     ("moq-lite-04", "moq-lite-04"),
     ("moq-lite-03", "moq-lite-03"),
     ("moql", "moq-lite-02"),
+    ("moq-00", "moq-transport-14"),
 ];
 
 #[tokio::test]

@@ -331,3 +331,28 @@ async fn a_client_may_show_a_certificate() {
     };
     session(server, &options(&url, good)).await;
 }
+
+#[tokio::test]
+async fn raw_quic_leaves_path_and_token_to_the_caller() {
+    let server = listen("127.0.0.1:0", &["moql"]).await;
+    let url = format!("moqt://{}/room/a%20b?x=1&jwt=old", server.local_addr());
+    let mut options = options(&url, pinned(&server));
+    options.token = Some("header.payload.signature".into());
+    let (connected, _accepted) = session(server, &options).await;
+    assert_eq!(connected.root, "/room/a%20b");
+    assert_eq!(
+        connected.ask(true).unwrap().as_deref(),
+        Some("/room/a%20b?x=1&jwt=header.payload.signature")
+    );
+    let error = connected.ask(false).unwrap_err();
+    assert_eq!(error.kind(), Kind::Settings);
+    for shown in [
+        format!("{connected:?} {options:?} {error} {error:?}"),
+        options.scrub("no header.payload.signature\nand no old here"),
+    ] {
+        assert!(
+            !shown.contains("payload") && !shown.contains("old"),
+            "{shown}"
+        );
+    }
+}

@@ -1,14 +1,14 @@
 //! How sessions end.
 
-use gstmoq::moq_lite::{Error, Track, lite::Version};
+use gstmoq::moq_lite::{Client, Error, Track, lite::Version};
 use web_transport_trait::{SendStream as _, Session as _};
 
-use super::peer::{Peer, announced, gone, pair, send_all, subscribed};
+use super::peer::{Peer, announced, gone, over, pair, send_all, subscribed};
 use crate::{
     assert_err,
     common::{
         now,
-        transport::{Config, Ending, Side},
+        transport::{self, Config, Ending, Side},
         within,
     },
 };
@@ -107,6 +107,28 @@ async fn a_peer_that_leaves_in_order_is_no_failure() {
     peer.transport.close(0, "");
     assert_err!(within(session.closed()).await, Error::Cancel);
     assert!(within(track.recv_group()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_that_follows_the_end_of_the_setup_stream_counts() {
+    let (session, _origin, mut peer, _announce) = Peer::server(Version::Draft02, &[]).await;
+    let (mut send, _recv) = peer.setup.take().unwrap();
+    send.finish().unwrap();
+    assert!(now(session.closed()).is_none());
+    peer.transport.close(2, "unauthorized");
+    assert_err!(within(session.closed()).await, Error::Unauthorized);
+
+    // So it is before there is a session.
+    let (client, server, _link) = transport::connect(over(Config::default(), Version::Draft02));
+    let refusing = async {
+        let (mut send, _recv) = server.accept_bi().await.unwrap();
+        send.finish().unwrap();
+        tokio::task::yield_now().await;
+        server.close(2, "unauthorized");
+    };
+    let connecting = Client::new();
+    let (result, ()) = within(async { tokio::join!(connecting.connect(client), refusing) }).await;
+    assert_err!(result.map(|_| ()), Error::Unauthorized);
 }
 
 #[tokio::test(start_paused = true)]

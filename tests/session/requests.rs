@@ -160,6 +160,33 @@ async fn a_probe_is_answered_when_there_is_something_to_tell() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_knows_how_much_a_peer_that_says_so_could_send() {
+    let rate = Some(4_000_000);
+    let config = |version| {
+        let config = Config {
+            rate,
+            ..Config::default()
+        };
+        over(config, version)
+    };
+    for version in MARKED {
+        let pair = pair(config(version)).await;
+        for side in [&pair.client, &pair.server] {
+            within(async {
+                while side.session.stats().receive_rate != rate {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            })
+            .await;
+        }
+    }
+    // Before 05 nobody says whether it would answer, so nobody is asked.
+    let pair = pair(config(Version::Draft04)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(pair.client.session.stats().receive_rate, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn either_side_can_ask_the_other_to_leave() {
     for version in [Version::Draft04, Version::Draft05, Version::Draft06] {
         let pair = pair(over(Config::default(), version)).await;

@@ -1,6 +1,6 @@
 //! Optional fields of messages: a number for even keys, bytes for odd ones.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::{Buf, BufMut};
 
@@ -60,8 +60,9 @@ keys! {
     }
 }
 
-/// Parameters, written in the order of their keys.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Parameters, written in the order of their keys. `Debug` shows how long the bytes
+/// are: there may be a token in them.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
     numbers: BTreeMap<u64, u64>,
     bytes: BTreeMap<u64, Vec<u8>>,
@@ -69,6 +70,16 @@ pub struct Parameters {
 
 /// The most parameters of a message.
 const MAX: usize = 64;
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = self.bytes.iter().map(|(key, bytes)| (key, bytes.len()));
+        f.debug_struct("Parameters")
+            .field("numbers", &self.numbers)
+            .field("sizes", &sizes.collect::<BTreeMap<_, _>>())
+            .finish()
+    }
+}
 
 impl Parameters {
     /// The number under a key.

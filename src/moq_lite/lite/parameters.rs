@@ -1,13 +1,14 @@
 //! Parameters of moq-lite's SETUP: bytes by number.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::{Buf, BufMut, Bytes};
 
 use crate::moq_lite::coding::{BoundsExceeded, Decode, DecodeError, Encode};
 
-/// Parameters by id, written in rising order. At most 64 are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Parameters by id, written in rising order. At most 64 are read. `Debug` shows how
+/// long each is: there may be a token in them.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(BTreeMap<u64, Bytes>);
 
 impl Parameters {
@@ -21,6 +22,13 @@ impl Parameters {
     /// Sets a parameter; the value before is returned.
     pub fn set(&mut self, id: u64, value: impl Into<Bytes>) -> Option<Bytes> {
         self.0.insert(id, value.into())
+    }
+}
+
+impl fmt::Debug for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = self.0.iter().map(|(id, value)| (id, value.len()));
+        f.debug_map().entries(sizes).finish()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The bodies of moq-lite's own SETUP messages: of the exchange that agrees on a
 //! version, and of the stream on which each side describes itself from 05 on.
 
+use std::fmt;
+
 use bytes::{Buf, BufMut, Bytes};
 
 use super::{Message, Parameters, Version};
@@ -52,8 +54,9 @@ impl Message for ServerSetup {
     }
 }
 
-/// What each side says about itself. From 05 on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What each side says about itself. From 05 on. `Debug` leaves the query of the path
+/// out: there may be a token in it.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Setup {
     /// What the sender does when it is probed.
     pub probe: ProbeLevel,
@@ -86,6 +89,19 @@ pub enum Role {
     Publisher,
     /// It subscribes.
     Subscriber,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.as_ref().and_then(|path| path.split('?').next());
+        f.debug_struct("Setup")
+            .field("probe", &self.probe)
+            .field("path", &path)
+            .field("role", &self.role)
+            .field("cost", &self.cost)
+            .field("hop", &self.hop)
+            .finish()
+    }
 }
 
 impl Setup {

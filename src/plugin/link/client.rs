@@ -28,7 +28,8 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
         let (failure, lost) = match found {
             Ok(established) => {
                 let begin = Instant::now();
-                let failure = established.hold(context, &host).await;
+                let closed = established.hold(context, &host).await;
+                let failure = Failure::lost(options, &host, closed);
                 search.again(begin.elapsed());
                 (failure, true)
             }
@@ -100,8 +101,12 @@ impl Search {
 async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Established, Failure> {
     let connected = net::connect(options).await.map_err(Failure::from)?;
     let carrier = connected.transport.carrier();
-    // Raw QUIC has no place for the path: SETUP has, in the newer versions.
+    // Raw QUIC has no place for the path and the token: SETUP has, in the newer versions.
     let carried = carries_path(connected.transport.protocol());
+    let ask = connected.ask(carried).map_err(|error| {
+        connected.transport.close(0, "");
+        Failure::from(error)
+    })?;
     let root = if carried { "" } else { &connected.root };
     let media = Rooted::new(&context.media, root);
     // Nor for the name of the server. Where there is an URL neither is said again.
@@ -109,7 +114,7 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
     let mut client = Client::new()
         .with_publish(media.publish.clone())
         .with_consume(media.consume.clone())
-        .with_path(Some(connected.root).filter(|_| raw && carried))
+        .with_path(ask)
         .with_authority(Some(options.url.authority().to_owned()).filter(|_| raw));
     if let Some(expected) = &context.media.expected {
         client = client.with_expected(expected);
@@ -118,7 +123,7 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
     let session = time::timeout(SETUP_TIME, client.connect(transport.clone())).await;
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))
-        .map_err(|error| Failure::negotiating(&error))?
+        .map_err(|error| Failure::negotiating(options, &error))?
         .with_congestion_window(move || transport.congestion_window());
     Ok(Established {
         session,
@@ -135,8 +140,8 @@ struct Established {
 }
 
 impl Established {
-    /// Returns why the session ended.
-    async fn hold(self, context: &Context, host: &str) -> Failure {
+    /// Returns when, and why, the session has ended.
+    async fn hold(self, context: &Context, host: &str) -> moq_lite::Result<()> {
         let version = self.session.version_name();
         let _counted = context.session(version, self.carrier);
         context
@@ -147,11 +152,10 @@ impl Established {
             version,
         };
         context.tell(event).await;
-        let closed = tokio::select! {
+        tokio::select! {
             closed = self.session.closed() => closed,
             never = self.media.forward() => match never {},
-        };
-        Failure::lost(host, closed)
+        }
     }
 }
 
@@ -176,7 +180,7 @@ impl From<net::Error> for Failure {
 }
 
 impl Failure {
-    fn negotiating(error: &moq_lite::Error) -> Self {
+    fn negotiating(options: &net::ConnectOptions, error: &moq_lite::Error) -> Self {
         let reason = match error {
             moq_lite::Error::Version(..) => {
                 "The server speaks no version of MoQ that is spoken here".to_owned()
@@ -185,12 +189,15 @@ impl Failure {
                 "The server accepted the connection and then said nothing".to_owned()
             }
             moq_lite::Error::Unauthorized => UNAUTHORIZED.to_owned(),
-            error => format!("The server ended the connection during its setup: {error}"),
+            error => format!(
+                "The server ended the connection during its setup: {}",
+                options.scrub(&error.to_string())
+            ),
         };
         Self::session(error, reason)
     }
 
-    fn lost(host: &str, closed: moq_lite::Result<()>) -> Self {
+    fn lost(options: &net::ConnectOptions, host: &str, closed: moq_lite::Result<()>) -> Self {
         match closed {
             Ok(()) | Err(moq_lite::Error::Cancel) => Self {
                 class: net::Kind::Closed,
@@ -202,7 +209,10 @@ impl Failure {
             }
             Err(error) => Self::session(
                 &error,
-                format!("The connection to {host} was lost: {error}"),
+                format!(
+                    "The connection to {host} was lost: {}",
+                    options.scrub(&error.to_string())
+                ),
             ),
         }
     }

@@ -17,6 +17,7 @@ use super::{
 use crate::moq_lite::{
     Error, Origin, PathOwned, Result,
     coding::{Reader, Stream},
+    farewell,
     ietf::{
         Control, GoAway, MaxRequestId, ParameterBytes, ParameterVarInt, Parameters, RequestId,
         Version,
@@ -100,15 +101,23 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
         let Some(Stream { writer, reader }) = stream else {
             return Error::ProtocolViolation;
         };
+        let write = async {
+            let err = outgoing.write(writer).await;
+            farewell::reason(&transport, err).await
+        };
+        let read = async {
+            let err = incoming.read(reader).await;
+            farewell::reason(&transport, err).await
+        };
         tokio::select! {
             // What was read is handled before more is read.
             biased;
             err = subscriber.run(for_subscriber) => err,
             err = publisher.run(for_publisher) => err,
             err = announcer.run(for_announcer) => err,
-            err = outgoing.write(writer) => err,
+            err = write => err,
             err = groups::accept(&transport, version, &table) => err,
-            err = incoming.read(reader) => err,
+            err = read => err,
             err = leave(outbox, status) => err,
         }
     };
@@ -165,8 +174,9 @@ impl Incoming {
                 return Ok(());
             }
             Control::GoAway(message) => {
-                let uri = &message.new_session_uri;
-                tracing::info!(%uri, "the peer is going away");
+                // Not its query, which may hold a token.
+                let uri = message.new_session_uri.split('?').next();
+                tracing::info!(uri, "the peer is going away");
                 return self.status.goaway(message.new_session_uri.into_owned());
             }
             Control::PublishNamespaceOk(_)

@@ -1,14 +1,7 @@
 //! Takes in the peer's unidirectional streams and datagrams, and hands each to the
 //! subscription that it is for.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -21,7 +14,7 @@ use web_transport_trait::Session;
 use crate::moq_lite::{
     Error, Result,
     coding::{Decode, Reader},
-    lite::{DataType, Datagram, Group, Setup, Version},
+    lite::{DataType, Datagram, Group, ProbeLevel, Setup, Version},
 };
 
 /// A group's stream of which the header was read.
@@ -36,8 +29,8 @@ pub(super) struct Shared<S: Session> {
     /// Streams that were accepted and not yet told to belong to a subscription.
     unknown: watch::Sender<usize>,
     settle: mpsc::UnboundedSender<oneshot::Sender<()>>,
-    /// The peer has described itself.
-    set_up: AtomicBool,
+    /// What the peer says about itself, once it has.
+    setup: watch::Sender<Option<Setup>>,
 }
 
 struct Subscriptions<S: Session> {
@@ -63,8 +56,8 @@ const MAX_DATAGRAMS: usize = 64;
 pub(super) type Settle = mpsc::UnboundedReceiver<oneshot::Sender<()>>;
 
 impl<S: Session> Shared<S> {
-    /// `set_up` when the peer has described itself already.
-    pub(super) fn new(set_up: bool) -> (Arc<Self>, Settle) {
+    /// `setup` is what the peer has said about itself already.
+    pub(super) fn new(setup: Option<Setup>) -> (Arc<Self>, Settle) {
         let (sender, settle) = mpsc::unbounded_channel();
         let shared = Self {
             subscriptions: Mutex::new(Subscriptions {
@@ -73,7 +66,7 @@ impl<S: Session> Shared<S> {
             }),
             unknown: watch::Sender::new(0),
             settle: sender,
-            set_up: AtomicBool::new(set_up),
+            setup: watch::Sender::new(setup),
         };
         (Arc::new(shared), settle)
     }
@@ -94,8 +87,28 @@ impl<S: Session> Shared<S> {
         (id, arrivals)
     }
 
+    /// What the peer does when it is probed, once it has said so. Cancel safe.
+    pub(super) async fn probe_level(&self) -> ProbeLevel {
+        let mut setup = self.setup.subscribe();
+        let known = setup.wait_for(Option::is_some).await;
+        let level = known.ok().and_then(|setup| Some(setup.as_ref()?.probe));
+        level.unwrap_or_default()
+    }
+
     pub(super) fn unregister(&self, id: u64) {
         self.subscriptions.lock().map.remove(&id);
+    }
+
+    /// Notes what the peer says about itself.
+    ///
+    /// # Errors
+    /// [`Error::ProtocolViolation`] for the second time.
+    fn set_up(&self, setup: Setup) -> Result<()> {
+        tracing::debug!(?setup, "the peer is set up");
+        match self.setup.send_replace(Some(setup)) {
+            None => Ok(()),
+            Some(_) => Err(Error::ProtocolViolation),
+        }
     }
 
     /// Waits until every stream that has arrived is handed to its subscription.
@@ -162,14 +175,8 @@ async fn dispatch<S: Session>(
 ) -> Result<()> {
     let refused = match reader.decode::<DataType>().await {
         Ok(DataType::Setup) if version.has_setup_stream() => {
-            if unknown.0.set_up.swap(true, Ordering::Relaxed) {
-                return Err(Error::ProtocolViolation);
-            }
             return match reader.decode::<Setup>().await {
-                Ok(setup) => {
-                    tracing::debug!(?setup, "the peer is set up");
-                    Ok(())
-                }
+                Ok(setup) => unknown.0.set_up(setup),
                 Err(err @ Error::Decode(_)) => Err(err),
                 Err(_) => Ok(()),
             };

@@ -4,6 +4,7 @@
 //! the task owns. Dropping it ends them all, which resets their streams.
 
 mod announcer;
+mod estimate;
 mod follower;
 mod frames;
 mod incoming;

@@ -148,7 +148,9 @@ pub(super) async fn goaway<S: Session>(
     if publisher.status.is_server() && !request.uri.is_empty() {
         return Err(Error::ProtocolViolation);
     }
-    tracing::info!(uri = %request.uri, "the peer asks to leave");
+    // Not its query, which may hold a token.
+    let uri = request.uri.split('?').next();
+    tracing::info!(uri, "the peer asks to leave");
     publisher.status.goaway(request.uri.into_owned())?;
     let _ = stream.writer.finish();
     Ok(())

@@ -9,6 +9,7 @@ use super::{Roles, order, publisher::Publisher, streams, subscriber::Subscriber}
 use crate::moq_lite::{
     Error, Origin, Result,
     coding::{Reader, Stream, Writer},
+    farewell,
     lite::{ControlType, DataType, Goaway, Hops, ProbeLevel, Role, SessionInfo, Setup, Version},
     status::Status,
 };
@@ -20,8 +21,8 @@ pub(crate) const SETUP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) enum Side {
     /// It may ask for a path where the transport has no URL.
     Client { path: Option<String> },
-    /// It has read what the client says about itself.
-    Server,
+    /// It has read what the client says about itself, in the versions in which it does.
+    Server { setup: Option<Setup> },
 }
 
 /// All that a session begins with.
@@ -60,8 +61,11 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
         hop,
         status: status.clone(),
     };
-    let set_up = matches!(side, Side::Server);
-    let subscriber = Subscriber::new(publisher.clone(), roles.consume, set_up);
+    let setup_of_peer = match side {
+        Side::Client { .. } => None,
+        Side::Server { setup } => setup,
+    };
+    let subscriber = Subscriber::new(publisher.clone(), roles.consume, setup_of_peer);
     let driver = async move {
         if version.has_setup_stream() {
             // First of all, because a server waits for it.
@@ -73,7 +77,7 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
         tokio::select! {
             err = publisher.run() => err,
             err = subscriber.run(ready) => err,
-            err = session_stream(stream) => err,
+            err = session_stream(&transport, stream) => err,
             err = leave(&transport, version, &status) => err,
         }
     };
@@ -132,17 +136,19 @@ pub(crate) async fn client_setup<S: Session>(transport: &S, version: Version) ->
 const MAX_STRAYS: usize = 16;
 
 /// The stream that agreed on the version lives as long as the session.
-async fn session_stream<S: Session>(stream: Option<Stream<S, Version>>) -> Error {
+async fn session_stream<S: Session>(transport: &S, stream: Option<Stream<S, Version>>) -> Error {
     let Some(mut stream) = stream else {
         return std::future::pending().await;
     };
-    loop {
+    let err = loop {
         match stream.reader.decode_maybe::<SessionInfo>().await {
             Ok(Some(info)) => tracing::debug!(?info, "session info"),
-            Ok(None) => return Error::Cancel,
-            Err(err) => return err,
+            Ok(None) => break Error::Cancel,
+            Err(err @ Error::Decode(_)) => return err,
+            Err(err) => break err,
         }
-    }
+    };
+    farewell::reason(transport, err).await
 }
 
 /// Sends GOAWAY once this side wants it.

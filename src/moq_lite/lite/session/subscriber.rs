@@ -9,11 +9,12 @@ use tokio::{
 use web_transport_trait::Session;
 
 use super::{
+    estimate,
     follower::Follower,
     incoming::{Settle, Shared, accept_datagrams, accept_streams},
     publisher::Publisher,
 };
-use crate::moq_lite::{Error, OriginProducer};
+use crate::moq_lite::{Error, OriginProducer, lite::Setup};
 
 pub(super) struct Subscriber<S: Session> {
     session: Publisher<S>,
@@ -23,9 +24,13 @@ pub(super) struct Subscriber<S: Session> {
 }
 
 impl<S: Session> Subscriber<S> {
-    /// `set_up` when the peer has described itself already.
-    pub(super) fn new(session: Publisher<S>, origin: Option<OriginProducer>, set_up: bool) -> Self {
-        let (shared, settle) = Shared::new(set_up);
+    /// `setup` is what the peer has said about itself already.
+    pub(super) fn new(
+        session: Publisher<S>,
+        origin: Option<OriginProducer>,
+        setup: Option<Setup>,
+    ) -> Self {
+        let (shared, settle) = Shared::new(setup);
         Self {
             session,
             origin,
@@ -45,10 +50,18 @@ impl<S: Session> Subscriber<S> {
             }
             pending().await
         };
+        let estimate = async {
+            // Who takes nothing does not care how much could come.
+            if self.origin.is_some() && version.has_setup_stream() {
+                estimate::follow(&self.session, &self.shared).await;
+            }
+            pending().await
+        };
         tokio::select! {
             err = announced => err,
             err = streams => err,
             err = datagrams => err,
+            err = estimate => err,
         }
     }
 
