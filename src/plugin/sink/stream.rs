@@ -39,7 +39,7 @@ pub(super) struct Stream {
 pub(super) enum Content {
     #[default]
     Nothing,
-    Track(Elementary),
+    Track(Box<Elementary>),
     Movie(Movie),
 }
 
@@ -252,11 +252,11 @@ impl Stream {
         };
         let writer = input.track_with(&options, config.clone())?;
         input.ready(now);
-        self.content = Content::Track(Elementary {
+        self.content = Content::Track(Box::new(Elementary {
             writer,
             config,
             parameters: None,
-        });
+        }));
         Ok(())
     }
 
