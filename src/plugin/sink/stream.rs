@@ -40,7 +40,7 @@ pub(super) enum Content {
     #[default]
     Nothing,
     Track(Box<Elementary>),
-    Movie(Movie),
+    Movie(Box<Movie>),
 }
 
 /// An elementary stream.

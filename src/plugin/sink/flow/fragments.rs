@@ -38,7 +38,7 @@ impl MoqSink {
         let payload = self.payload(buffer)?;
         if !matches!(stream.content, Content::Movie(_)) {
             stream.end_tracks(Instant::now());
-            stream.content = Content::Movie(Movie::default());
+            stream.content = Content::Movie(Box::default());
         }
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
