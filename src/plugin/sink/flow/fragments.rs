@@ -8,7 +8,6 @@ use super::super::{
     MoqSinkPad,
     imp::MoqSink,
     interleave::Scheduled,
-    movie::Movie,
     pace::Punctual,
     stream::{Content, Stream},
 };
