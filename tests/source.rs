@@ -3,6 +3,8 @@
 
 #[path = "source/fixture.rs"]
 mod fixture;
+#[path = "source/renditions.rs"]
+mod renditions;
 
 use std::time::Duration;
 

@@ -202,7 +202,7 @@ impl Settings {
     /// The value of a property, if it is one of these other than `stats`.
     pub(super) fn get(&self, property: &glib::ParamSpec, status: &Status) -> Option<glib::Value> {
         Some(match property.name() {
-            "url" => self.url.to_value(),
+            "url" => self.shown_url().to_value(),
             "broadcast" => self.broadcast.to_value(),
             "listen" => self.listen.to_value(),
             "listen-address" => status.listening.map(|on| on.address.to_string()).to_value(),
@@ -222,6 +222,29 @@ impl Settings {
             "moq-version" => status.version.to_value(),
             _ => return None,
         })
+    }
+
+    /// As the user wrote it.
+    pub(super) fn url(&self) -> Option<&str> {
+        filled(&self.url)
+    }
+
+    /// The URL without the token that may stand in it.
+    fn shown_url(&self) -> Option<String> {
+        let url = self.url.as_ref()?;
+        Some(match Url::parse(url) {
+            Ok(parsed) if parsed.query().is_some() || !parsed.username().is_empty() => {
+                net::redact(&parsed)
+            }
+            _ => url.clone(),
+        })
+    }
+
+    /// Names what an element reads or writes, where no URI does: the same in each run, and without
+    /// a token.
+    pub(super) fn identity(&self) -> Option<String> {
+        let place = self.shown_url().or_else(|| self.listen.clone())?;
+        Some(format!("{place}#{}", self.broadcast()?))
     }
 
     /// The path of the broadcast, if there is one.

@@ -9,7 +9,13 @@ use std::{
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
-use super::{caps, follow::Follower, run::Run};
+use super::{
+    caps,
+    follow::Follower,
+    run::{Run, Selection},
+    select::Wish,
+    uri,
+};
 use crate::{
     moq_lite::Origin,
     plugin::{
@@ -30,6 +36,8 @@ struct Settings {
     /// In milliseconds.
     latency: u32,
     wait_for_broadcast: bool,
+    /// As the user wrote it.
+    rendition: String,
 }
 
 impl Default for Settings {
@@ -38,6 +46,7 @@ impl Default for Settings {
             shared: Default::default(),
             latency: LATENCY,
             wait_for_broadcast: true,
+            rendition: RENDITION.to_owned(),
         }
     }
 }
@@ -45,6 +54,12 @@ impl Default for Settings {
 impl Settings {
     fn latency(&self) -> Duration {
         Duration::from_millis(self.latency.into())
+    }
+
+    /// What is played, for applications and the ids of streams; without a token.
+    fn uri(&self) -> Option<String> {
+        let broadcast = self.shared.broadcast()?;
+        uri::of(self.shared.url()?, broadcast.as_str())
     }
 }
 
@@ -73,6 +88,7 @@ impl ObjectSubclass for MoqSrc {
     const NAME: &'static str = "GstMoqSrc";
     type Type = super::MoqSrc;
     type ParentType = gst::Element;
+    type Interfaces = (gst::URIHandler,);
 }
 
 impl ObjectImpl for MoqSrc {
@@ -101,6 +117,18 @@ impl ObjectImpl for MoqSrc {
                     .mutable_ready()
                     .build(),
             );
+            properties.push(
+                glib::ParamSpecString::builder("rendition")
+                    .nick("Rendition")
+                    .blurb(
+                        "Which video rendition to play: auto (the best that the network carries), highest, lowest, the \
+                         name of a track, or all (each on a pad of its own); and, after commas, limits: max-width=PIXELS, \
+                         max-height=PIXELS, max-bitrate=BIT/S. The name of an audio track plays no other audio",
+                    )
+                    .default_value(RENDITION)
+                    .mutable_playing()
+                    .build(),
+            );
             properties
         });
         PROPERTIES.as_ref()
@@ -115,6 +143,13 @@ impl ObjectImpl for MoqSrc {
         match pspec.name() {
             "latency" => settings.latency = value.get().expect(expect),
             "wait-for-broadcast" => settings.wait_for_broadcast = value.get().expect(expect),
+            "rendition" => {
+                let text = value.get::<Option<String>>().expect(expect);
+                settings.rendition = text.unwrap_or_else(|| RENDITION.to_owned());
+                let wish = settings.rendition.parse::<Wish>();
+                drop(settings);
+                return self.wish(wish);
+            }
             _ => drop(settings.shared.set(pspec, value)),
         }
         let (policy, latency) = (settings.shared.policy(), settings.latency());
@@ -139,6 +174,7 @@ impl ObjectImpl for MoqSrc {
             "stats" => self.stats(&status).to_value(),
             "latency" => self.settings.lock().latency.to_value(),
             "wait-for-broadcast" => self.settings.lock().wait_for_broadcast.to_value(),
+            "rendition" => self.settings.lock().rendition.to_value(),
             name => match self.settings.lock().shared.get(pspec, &status) {
                 Some(value) => value,
                 None => unreachable!("{name} is no property of this element"),
@@ -153,6 +189,44 @@ impl ObjectImpl for MoqSrc {
 }
 
 impl GstObjectImpl for MoqSrc {}
+
+impl URIHandlerImpl for MoqSrc {
+    const URI_TYPE: gst::URIType = gst::URIType::Src;
+
+    fn protocols() -> &'static [&'static str] {
+        &uri::PROTOCOLS
+    }
+
+    fn uri(&self) -> Option<String> {
+        self.settings.lock().uri()
+    }
+
+    fn set_uri(&self, text: &str) -> Result<(), glib::Error> {
+        let element = self.obj();
+        if element.current_state() > gst::State::Ready {
+            let text = "The URI can only be set in state READY or NULL";
+            return Err(glib::Error::new(gst::URIError::BadState, text));
+        }
+        let writable = |name: &str| {
+            let property = element.find_property(name);
+            property.filter(|property| property.flags().contains(glib::ParamFlags::WRITABLE))
+        };
+        let address = uri::Address::parse(text, |name| writable(name).is_some())?;
+        let mut values = Vec::new();
+        for (name, text) in &address.properties {
+            if let Some(property) = writable(name) {
+                values.push((property.name(), uri::value(&property, text)?));
+            }
+        }
+        // All of it, or nothing.
+        element.set_property("url", address.url);
+        element.set_property("broadcast", address.broadcast);
+        for (name, value) in values {
+            element.set_property_from_value(name, &value);
+        }
+        Ok(())
+    }
+}
 
 impl ElementImpl for MoqSrc {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
@@ -226,6 +300,9 @@ impl ElementImpl for MoqSrc {
     }
 
     fn send_event(&self, event: gst::Event) -> bool {
+        if let gst::EventView::SelectStreams(select) = event.view() {
+            return self.select(select);
+        }
         if event.type_() != gst::EventType::Eos {
             return self.parent_send_event(event);
         }
@@ -255,10 +332,12 @@ impl MoqSrc {
 
     /// What comes from downstream.
     pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        match event.type_() {
+        use gst::EventView as View;
+        match event.view() {
             // A live broadcast cannot be sought in.
-            gst::EventType::Seek => false,
-            gst::EventType::Qos | gst::EventType::Latency | gst::EventType::Reconfigure => true,
+            View::Seek(_) => false,
+            View::Qos(_) | View::Latency(_) | View::Reconfigure(_) => true,
+            View::SelectStreams(select) => self.select(select),
             _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
         }
     }
@@ -273,6 +352,16 @@ impl MoqSrc {
                     gst::ClockTime::NONE,
                 );
                 true
+            }
+            gst::QueryViewMut::Selectable(query) => {
+                query.set_selectable(true);
+                true
+            }
+            gst::QueryViewMut::Uri(query) => {
+                let settings = self.settings.lock();
+                let uri = settings.uri().or_else(|| settings.shared.identity());
+                query.set_uri(uri.as_deref());
+                uri.is_some()
             }
             gst::QueryViewMut::Position(query) if query.format() == gst::Format::Time => {
                 let position = self.obj().current_running_time();
@@ -292,13 +381,58 @@ impl MoqSrc {
         }
     }
 
+    /// Plays these streams of the collection, and no others. The thread that follows the broadcast
+    /// does it.
+    fn select(&self, event: &gst::event::SelectStreams) -> bool {
+        let selection = Selection {
+            stream_ids: event
+                .streams()
+                .into_iter()
+                .map(|id| id.to_string())
+                .collect(),
+            seqnum: event.seqnum(),
+        };
+        let Some(run) = self.run() else {
+            return false;
+        };
+        let collection = run.collection.borrow().clone();
+        let is_ours = collection.is_some_and(|collection| {
+            let ids = collection.iter().filter_map(|stream| stream.stream_id());
+            ids.into_iter()
+                .any(|id| selection.stream_ids.iter().any(|wanted| *wanted == id))
+        });
+        gst::info!(
+            CAT,
+            imp = self,
+            "to be played: {:?}, ours: {is_ours}",
+            selection.stream_ids
+        );
+        if is_ours {
+            run.selection.send_replace(Some(selection));
+        }
+        is_ours
+    }
+
+    /// Takes effect at once where the element runs.
+    fn wish(&self, wish: Result<Wish, String>) {
+        match (wish, self.run()) {
+            (Ok(wish), Some(run)) => drop(run.wish.send_replace(wish)),
+            (Err(error), Some(_)) => {
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{error}"));
+            }
+            // Said when the element starts.
+            (_, None) => {}
+        }
+    }
+
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings.lock().clone();
         let plan = settings.shared.plan()?;
         let path = settings.shared.broadcast();
         let path =
             path.ok_or_else(|| wrong("broadcast is not set: set it to the path of what to play"))?;
-        let run = Arc::new(Run::new(&self.obj(), plan.policy, settings.latency()));
+        let wish = settings.rendition.parse::<Wish>().map_err(wrong)?;
+        let run = Arc::new(Run::new(&self.obj(), plan.policy, settings.latency(), wish));
         let origin = Origin::produce();
         let media = Media {
             publish: None,
@@ -387,6 +521,7 @@ impl MoqSrc {
     }
 }
 
+const RENDITION: &str = "auto";
 /// In milliseconds.
 const LATENCY: u32 = 100;
 /// In milliseconds.

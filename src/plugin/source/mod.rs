@@ -49,19 +49,26 @@
 //! | `bytes` | uint64 | bytes in them |
 //! | `skipped-groups` | uint64 | groups that were lost or came too late |
 
+mod adapt;
 mod caps;
+mod feed;
 mod follow;
 mod imp;
+mod lineup;
 mod output;
+mod pace;
 mod puller;
 mod run;
+mod select;
 mod stream;
+mod tags;
+mod uri;
 
 use gst::{glib, prelude::*};
 
 glib::wrapper! {
     /// The element.
-    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object;
+    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
 }
 
 /// Registers the element.
@@ -69,7 +76,7 @@ pub(super) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(
         Some(plugin),
         "moqsrc",
-        gst::Rank::NONE,
+        gst::Rank::PRIMARY,
         MoqSrc::static_type(),
     )
 }

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 
 use gst::{ClockTime, prelude::*};
+use tokio::sync::watch;
 
-use super::{caps::Format, run::Run, stream::Stream};
+use super::{
+    caps::Format,
+    run::Run,
+    stream::{Source, Stream},
+};
 use crate::subscribe::Sample;
 
 /// The pad's side towards downstream, and what downstream was told.
@@ -12,23 +17,38 @@ pub(super) struct Output {
     run: Arc<Run>,
     stream: Stream,
     format: Format,
-    /// Caps that begin with the next keyframe.
-    next_format: Option<Format>,
+    /// Which stream of the collection downstream knows this to be.
+    identity: gst::Stream,
+    /// What begins with the next keyframe.
+    next: Option<Next>,
+    /// Tags that go before the next buffer.
+    tags: Option<gst::TagList>,
+    collection: watch::Receiver<Option<gst::StreamCollection>>,
     segment: Option<Segment>,
     discont: bool,
 }
 
+/// A rendition, or a new form of the one that there is.
+struct Next {
+    identity: gst::Stream,
+    format: Format,
+    tags: gst::TagList,
+}
+
 /// The segment that downstream has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
+    event: gst::Event,
     joined: u64,
     /// Added to running times, so that none is negative.
     shift: i64,
 }
 
 impl Output {
-    /// Of a pad whose caps were sent already.
-    pub(super) fn new(run: &Arc<Run>, stream: &Stream, format: Option<Format>) -> Self {
+    /// Of a pad to which its stream and caps were sent already.
+    pub(super) fn new(run: &Arc<Run>, stream: &Stream, source: Option<Source>) -> Self {
+        let (format, tags) = source.map(|source| (source.format, source.tags)).unzip();
+        let mut collection = run.collection.subscribe();
+        collection.mark_unchanged();
         Self {
             run: run.clone(),
             stream: stream.clone(),
@@ -36,17 +56,22 @@ impl Output {
                 caps: gst::Caps::new_empty(),
                 duration: None,
             }),
-            next_format: None,
+            identity: stream.identity(),
+            next: None,
+            tags,
+            collection,
             segment: None,
             discont: true,
         }
     }
 
     /// Describes what comes with the next keyframe.
-    pub(super) fn set_format(&mut self, format: &Format) {
-        if *format != self.format {
-            self.next_format = Some(format.clone());
-        }
+    pub(super) fn set_source(&mut self, source: &Source, identity: &gst::Stream) {
+        self.next = Some(Next {
+            identity: identity.clone(),
+            format: source.format.clone(),
+            tags: source.tags.clone(),
+        });
     }
 
     /// What comes next does not follow what was.
@@ -70,15 +95,18 @@ impl Output {
     ) -> Result<(), gst::FlowError> {
         let pad = self.stream.pad().clone();
         if sample.keyframe
-            && let Some(format) = self.next_format.take()
+            && let Some(next) = self.next.take()
         {
-            pad.push_event(gst::event::Caps::new(&format.caps));
-            self.format = format;
+            self.introduce(next);
         }
-        let shift = match self.segment {
+        self.tell_collection();
+        let shift = match &self.segment {
             Some(segment) if segment.joined == joined => segment.shift,
             _ => self.push_segment(joined, start, time),
         };
+        if let Some(tags) = self.tags.take().filter(|tags| tags.n_tags() > 0) {
+            pad.push_event(gst::event::Tag::new(tags));
+        }
         let Some(pts) = time_of(time + shift) else {
             // From before anything that can be decoded, such as a leading picture of an open group.
             self.discont = true;
@@ -108,6 +136,42 @@ impl Output {
         self.stream.pad().push_event(gst::event::Eos::new());
     }
 
+    /// Tells downstream what follows: of another stream everything anew, else what changed.
+    fn introduce(&mut self, next: Next) {
+        let pad = self.stream.pad();
+        let id = next.identity.stream_id().unwrap_or_default();
+        let other = self.identity.stream_id().as_deref() != Some(id.as_str());
+        if other {
+            let start = gst::event::StreamStart::builder(&id)
+                .group_id(self.run.group)
+                .stream(next.identity.clone())
+                .build();
+            pad.push_event(start);
+        }
+        if other || next.format != self.format {
+            pad.push_event(gst::event::Caps::new(&next.format.caps));
+        }
+        if other && let Some(segment) = &self.segment {
+            pad.push_event(segment.event.clone());
+        }
+        self.identity = next.identity;
+        self.format = next.format;
+        self.tags = Some(next.tags);
+        self.stream.set_shown(&self.identity);
+        self.run.changed.notify_one();
+    }
+
+    fn tell_collection(&mut self) {
+        if !self.collection.has_changed().unwrap_or(false) {
+            return;
+        }
+        let collection = self.collection.borrow_and_update().clone();
+        if let Some(collection) = collection {
+            let event = gst::event::StreamCollection::new(&collection);
+            self.stream.pad().push_event(event);
+        }
+    }
+
     /// What is before `start` will be decoded and not shown.
     fn push_segment(&mut self, joined: u64, start: i64, first: i64) -> i64 {
         // Pictures may be shown before the keyframe that they follow.
@@ -118,10 +182,13 @@ impl Output {
         segment.set_base(base);
         segment.set_time(base);
         segment.set_position(time_of(start + shift));
-        self.stream
-            .pad()
-            .push_event(gst::event::Segment::new(&segment));
-        self.segment = Some(Segment { joined, shift });
+        let event = gst::event::Segment::new(&segment);
+        self.stream.pad().push_event(event.clone());
+        self.segment = Some(Segment {
+            event,
+            joined,
+            shift,
+        });
         self.discont = true;
         shift
     }

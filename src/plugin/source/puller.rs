@@ -12,13 +12,14 @@ use tokio::{
 };
 
 use super::{
+    feed::{Fed, Feed},
     output::Output,
     run::{Gate, Run},
-    stream::{Order, Source, Stream},
+    stream::{Order, Stream},
 };
 use crate::{
     plugin::runtime::RUNTIME,
-    subscribe::{Error, Sample, SampleReader},
+    subscribe::{Error, Sample},
 };
 
 /// What the task of a pad knows.
@@ -31,11 +32,9 @@ pub(super) struct Puller {
     links: watch::Receiver<()>,
 
     state: State,
-    /// What is read, or would be if the pad were linked and the clock ran.
-    source: Option<Source>,
-    reader: Option<SampleReader>,
-    /// How many groups the reader had left out when it was last asked.
-    skipped: u64,
+    feed: Feed,
+    /// Which stream of the collection the pad is to carry.
+    identity: gst::Stream,
     /// Which join the samples belong to.
     begun: u64,
     /// Samples that wait for the mapping of time.
@@ -80,14 +79,12 @@ enum Turn {
     Join,
     Retry,
     End,
-    Read(Result<Option<Sample>, Error>),
+    Read(Result<Fed, Error>),
 }
 
 impl Puller {
     pub(super) fn new(run: &Arc<Run>, stream: &Stream) -> Self {
-        let source = stream.source();
-        let format = source.map(|source| source.format);
-        let output = Output::new(run, stream, format);
+        let output = Output::new(run, stream, stream.source());
         let mut puller = Self {
             run: run.clone(),
             stream: stream.clone(),
@@ -96,9 +93,8 @@ impl Puller {
             orders: stream.orders(),
             links: stream.links(),
             state: State::Reading,
-            source: None,
-            reader: None,
-            skipped: 0,
+            feed: Feed::new(stream.meter().clone()),
+            identity: stream.identity(),
             begun: 0,
             pending: Vec::new(),
             output,
@@ -125,14 +121,15 @@ impl Puller {
             Turn::Order => self.adopt(),
             Turn::Link => self.linked(),
             Turn::Stop => {
-                self.reader = None;
+                self.feed.set(None);
                 let _ = self.stream.pad().pause_task();
             }
             Turn::Join => self.join(),
             Turn::Retry => self.retry(),
             Turn::End => self.end(),
-            Turn::Read(Ok(Some(sample))) => self.arrived(sample),
-            Turn::Read(Ok(None)) => self.ended(),
+            Turn::Read(Ok(Fed::Sample(sample))) => self.arrived(sample),
+            Turn::Read(Ok(Fed::Switched)) => self.switched(),
+            Turn::Read(Ok(Fed::Ended)) => self.ended(),
             Turn::Read(Err(Error::Media(error))) => self.left_out(&error.to_string()),
             Turn::Read(Err(Error::Track(error))) => self.broke_off(&error.to_string()),
         }
@@ -144,43 +141,66 @@ impl Puller {
         let gate = *self.gate.borrow_and_update();
         if gate.begun != self.begun {
             self.begun = gate.begun;
-            self.reader = None;
+            self.suspend();
             self.pending.clear();
             self.output.interrupt();
         }
         if self.state == State::Reading && !self.stream.pad().is_linked() {
             self.state = State::Unlinked;
         }
+        self.feed.set_budget(self.budget());
         if !gate.playing || self.drained || self.state != State::Reading {
-            self.reader = None;
-        } else if self.reader.is_none() && self.trouble.again.is_none() {
-            self.subscribe();
+            self.suspend();
+        } else if !self.feed.is_reading() && self.trouble.again.is_none() {
+            self.feed.begin();
         }
-        let budget = self.budget();
-        if let Some(reader) = &mut self.reader {
-            reader.set_budget(budget);
+    }
+
+    /// Reads nothing. What was to take over is what reading goes on with.
+    fn suspend(&mut self) {
+        if self.feed.suspend() {
+            self.introduce();
+        }
+    }
+
+    /// What follows is of another rendition.
+    fn switched(&mut self) {
+        self.stream.meter().switched();
+        self.introduce();
+    }
+
+    fn introduce(&mut self) {
+        if let Some(source) = self.feed.source() {
+            self.output.set_source(source, &self.identity);
         }
     }
 
     /// Reads what it is told to read from now on.
     fn adopt(&mut self) {
         let order = self.orders.borrow_and_update().clone();
-        let same = match (&self.source, &order.source) {
+        self.identity = order.identity;
+        let same = match (self.feed.source(), &order.source) {
             (Some(old), Some(new)) => old.is_same_track(new),
             _ => false,
         };
-        if !same {
-            self.reader = None;
-            self.pending.clear();
-            self.output.interrupt();
-            self.trouble = Trouble::default();
-            self.drained = false;
-            self.warned = false;
+        match order.source {
+            Some(source) if same => {
+                self.feed.renew(source);
+                self.introduce();
+            }
+            // It is introduced when its turn comes.
+            Some(source)
+                if order.gently && self.pending.is_empty() && self.feed.change(&source) => {}
+            source => {
+                self.feed.set(source);
+                self.introduce();
+                self.pending.clear();
+                self.output.interrupt();
+                self.trouble = Trouble::default();
+                self.drained = false;
+                self.warned = false;
+            }
         }
-        if let Some(source) = &order.source {
-            self.output.set_format(&source.format);
-        }
-        self.source = order.source;
         self.last = order.last;
         self.deadline = order.last.then(|| Instant::now() + LAST_SAMPLES);
     }
@@ -189,15 +209,6 @@ impl Puller {
     fn linked(&mut self) {
         if self.state == State::Unlinked {
             self.state = State::Reading;
-        }
-    }
-
-    fn subscribe(&mut self) {
-        if let Some(source) = &self.source {
-            let budget = self.budget();
-            self.reader =
-                SampleReader::new(&source.broadcast, &source.track, &source.config, budget);
-            self.skipped = 0;
         }
     }
 
@@ -210,7 +221,7 @@ impl Puller {
     async fn wait(&mut self) -> Turn {
         let finish = self.gate.borrow().finish;
         let over = self.state == State::Over;
-        let last = self.last && self.reader.is_none() && self.trouble.again.is_none();
+        let last = self.last && !self.feed.is_reading() && self.trouble.again.is_none();
         if *self.stop.borrow() {
             return Turn::Stop;
         }
@@ -218,12 +229,6 @@ impl Puller {
             return Turn::End;
         }
         let join = (!self.pending.is_empty()).then(|| self.join_time());
-        let read = async {
-            match &mut self.reader {
-                Some(reader) => reader.next().await,
-                None => future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
             _ = self.stop.changed() => Turn::Look,
@@ -233,7 +238,7 @@ impl Puller {
             () = at(join) => Turn::Join,
             () = at(self.trouble.again) => Turn::Retry,
             () = at(self.deadline.filter(|_| !over)) => Turn::End,
-            read = read => Turn::Read(read),
+            read = self.feed.next() => Turn::Read(read),
         }
     }
 
@@ -331,7 +336,7 @@ impl Puller {
 
     /// The publisher ended the track. Without word from the catalog, another may take its place.
     fn ended(&mut self) {
-        self.reader = None;
+        self.feed.suspend();
         self.flush_pending();
         self.drained = true;
         if !self.last {
@@ -348,7 +353,7 @@ impl Puller {
     }
 
     fn broke_off(&mut self, reason: &str) {
-        self.reader = None;
+        self.feed.suspend();
         self.output.interrupt();
         if self.last {
             // A relay may say it like this that there is no more.
@@ -401,10 +406,10 @@ impl Puller {
 
     fn over(&mut self) {
         self.state = State::Over;
-        self.reader = None;
+        self.feed.suspend();
         self.deadline = None;
         self.stream.set_ended();
-        self.run.ended.notify_one();
+        self.run.changed.notify_one();
     }
 
     fn warn(&self, text: &str) {
@@ -414,11 +419,10 @@ impl Puller {
     }
 
     fn count_skipped(&mut self) {
-        if let Some(reader) = &self.reader {
-            let skipped = reader.skipped_groups();
-            let new = skipped - self.skipped.min(skipped);
-            self.skipped = skipped;
-            self.run.counters.add_skipped_groups(new);
+        let skipped = self.feed.take_skipped();
+        if skipped > 0 {
+            self.stream.meter().skipped(skipped);
+            self.run.counters.add_skipped_groups(skipped);
         }
     }
 }

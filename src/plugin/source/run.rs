@@ -9,7 +9,7 @@ use gst::{ClockTime, glib, prelude::*};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
-use super::stream::Stream;
+use super::{select::Wish, stream::Stream};
 use crate::{media::Timeline, plugin::link::Policy};
 
 /// From READY to PAUSED until back in READY.
@@ -21,8 +21,15 @@ pub(super) struct Run {
     /// All pads belong to this group.
     pub(super) group: gst::GroupId,
     pub(super) policy: watch::Sender<Policy>,
-    /// Something for the thread that follows the broadcast: a stream has ended.
-    pub(super) ended: Notify,
+    /// What the property `rendition` asks for.
+    pub(super) wish: watch::Sender<Wish>,
+    /// What the application selected last.
+    pub(super) selection: watch::Sender<Option<Selection>>,
+    /// Every rendition that can be played.
+    pub(super) collection: watch::Sender<Option<gst::StreamCollection>>,
+    /// Something for the thread that follows the broadcast: a stream has ended, or carries another
+    /// rendition.
+    pub(super) changed: Notify,
     pub(super) counters: Counters,
     stop: watch::Sender<bool>,
     gate: watch::Sender<Gate>,
@@ -30,6 +37,13 @@ pub(super) struct Run {
     latency: watch::Sender<Duration>,
     /// `None` once the run is over.
     streams: Mutex<Option<Vec<Stream>>>,
+}
+
+/// A `select-streams` event.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    pub(super) stream_ids: Vec<String>,
+    pub(super) seqnum: gst::Seqnum,
 }
 
 /// What the pads' tasks may do.
@@ -54,12 +68,20 @@ pub(super) struct Counters {
 }
 
 impl Run {
-    pub(super) fn new(element: &super::MoqSrc, policy: Policy, latency: Duration) -> Self {
+    pub(super) fn new(
+        element: &super::MoqSrc,
+        policy: Policy,
+        latency: Duration,
+        wish: Wish,
+    ) -> Self {
         Self {
             element: element.downgrade(),
             group: gst::GroupId::next(),
             policy: watch::Sender::new(policy),
-            ended: Notify::new(),
+            wish: watch::Sender::new(wish),
+            selection: watch::Sender::new(None),
+            collection: watch::Sender::new(None),
+            changed: Notify::new(),
             counters: Counters::default(),
             stop: watch::Sender::new(false),
             gate: watch::Sender::new(Gate::default()),
