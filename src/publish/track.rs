@@ -138,8 +138,10 @@ impl TrackWriter {
             return Ok(false);
         };
         let size = sample.payload.len();
-        let header = legacy::encode_timestamp(sample.timestamp);
-        let chunks = [header, sample.payload];
+        // Where there is no container frames are the payload and nothing else.
+        let contained = self.config.container().is_some();
+        let header = contained.then(|| legacy::encode_timestamp(sample.timestamp));
+        let chunks = header.into_iter().chain([sample.payload]);
         match group.producer.write_frame_at(sample.timestamp, chunks) {
             Ok(()) => {}
             Err(moq_lite::Error::TooLarge) => {

@@ -21,6 +21,7 @@ impl MoqSink {
     ) -> Result<FlowSuccess, FlowError> {
         gst::trace!(CAT, obj = pad, "{buffer:?}");
         let imp = pad.imp();
+        self.begin(pad)?;
         self.pace.wait_playing(imp.id())?;
         let mut stream = imp.stream();
         if stream.eos {
@@ -33,12 +34,9 @@ impl MoqSink {
             }
             return Ok(FlowSuccess::Ok);
         }
-        if stream.input.is_none() {
-            drop(stream);
-            let input = self.input();
-            stream = imp.stream();
-            stream.input = input;
-        }
+        drop(stream);
+        self.resume(pad);
+        let stream = imp.stream();
         match &stream.format {
             Some(Format::Mp4) => {
                 drop(stream);
@@ -60,6 +58,14 @@ impl MoqSink {
                 );
                 Err(FlowError::NotNegotiated)
             }
+        }
+    }
+
+    /// After EOS and a flush: the pad takes part in the broadcast again.
+    pub(in super::super) fn resume(&self, pad: &MoqSinkPad) {
+        if pad.imp().stream().input.is_none() {
+            let input = self.input();
+            pad.imp().stream().input = input;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use gst::{FlowError, FlowSuccess, subclass::prelude::*};
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
     MoqSinkPad,
@@ -25,19 +25,21 @@ impl MoqSink {
             return Ok(FlowSuccess::Ok);
         }
         let mut times = stream.times(&buffer, now.unwrap_or(0));
+        let duration = buffer.duration().map(Into::into);
         let payload = self.payload(buffer)?;
-        let Some(format) = &stream.format else {
+        let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
-        let keyframe = format.is_keyframe(&payload);
-        let config = match format {
-            Format::ByteStream { hints } if keyframe => hints.config(&payload),
-            Format::ByteStream { .. } => None,
-            format if matches!(stream.content, Content::Nothing) => format.config(),
-            _ => None,
+        let unit = match format.read(payload) {
+            Ok(Some(unit)) => unit,
+            Ok(None) => return Ok(FlowSuccess::Ok),
+            Err(sentence) => {
+                drop(stream);
+                return Err(self.malformed(pad, &sentence));
+            }
         };
-        let is_video = !matches!(format, Format::Audio(_));
-        if let Some(config) = config {
+        let keyframe = unit.keyframe;
+        if let Some(config) = unit.config {
             drop(stream);
             let options = pad.imp().options();
             stream = pad.imp().stream();
@@ -45,18 +47,17 @@ impl MoqSink {
                 .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
-        let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
-        if parameters_missing && !std::mem::replace(&mut stream.warned.parameters, true) {
+        if let Format::Video(video) = &format
+            && keyframe
+            && matches!(stream.content, Content::Nothing)
+            && !std::mem::replace(&mut stream.warned.parameters, true)
+        {
             drop(stream);
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::Format,
-                ("The H.264 stream has no parameter sets and cannot be published without: put \
-                     \"h264parse config-interval=-1\" before the sink")
-            );
+            let sentence = video.parameters_missing();
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        times.is_video = is_video;
+        times.is_video = format.is_video();
         times.keyframe = keyframe;
         let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
@@ -72,7 +73,6 @@ impl MoqSink {
 
         let now = Instant::now();
         let mut stream = pad.imp().stream();
-        let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));
         let Stream {
             content, key_units, ..
         } = &mut *stream;
@@ -85,9 +85,17 @@ impl MoqSink {
             }
             return Ok(FlowSuccess::Ok);
         };
-        let payload = match keyframe && annex_b {
-            true => track.with_parameters(payload),
-            false => payload,
+        let payload = match &format {
+            Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
+            Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
+                Ok(Some(document)) => document,
+                Ok(None) => return Ok(FlowSuccess::Ok),
+                Err(sentence) => {
+                    drop(stream);
+                    return Err(self.malformed(pad, &sentence));
+                }
+            },
+            _ => unit.payload,
         };
         let sample = Sample {
             timestamp: timing.timestamp,
@@ -106,5 +114,35 @@ impl MoqSink {
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Begins the track if the caps say what it is: viewers may come before the element plays.
+    pub(in super::super) fn begin(&self, pad: &MoqSinkPad) -> Result<(), FlowError> {
+        let imp = pad.imp();
+        let config = {
+            let stream = imp.stream();
+            let format = stream.format.as_ref();
+            let format =
+                format.filter(|_| matches!(stream.content, Content::Nothing) && !stream.eos);
+            format.and_then(Format::config)
+        };
+        let Some(config) = config else {
+            return Ok(());
+        };
+        self.resume(pad);
+        let options = imp.options();
+        let begun = imp.stream().configure(options, config, Instant::now());
+        begun.map_err(|error| self.fail(&error))
+    }
+
+    /// Buffers are not what the caps say.
+    fn malformed(&self, pad: &MoqSinkPad, sentence: &str) -> FlowError {
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{sentence}"),
+            ["on {}", pad.name()]
+        );
+        FlowError::Error
     }
 }
