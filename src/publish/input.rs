@@ -2,11 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Error, Publisher, TrackWriter};
-use crate::media::{
-    Config,
-    container::{Kind, Writer},
-};
+use super::{Error, Publisher, TrackOptions, TrackWriter};
+use crate::media::{Config, container::Writer};
 
 /// A source of tracks. Dropping it says that nothing more is to come from it.
 pub struct Input {
@@ -24,26 +21,31 @@ impl Input {
         }
     }
 
-    /// Begins a track, called `name` or after its kind, in the legacy container.
+    /// Begins a track, called `name` or after its kind.
     ///
     /// The catalog is not published before [`ready`](Self::ready).
     pub fn track(&mut self, name: Option<&str>, config: Config) -> Result<TrackWriter, Error> {
-        self.track_in(Kind::Legacy, name, config)
+        let options = TrackOptions {
+            name: name.map(str::to_owned),
+            ..TrackOptions::default()
+        };
+        self.track_with(&options, config)
     }
 
-    /// Begins a track, called `name` or after its kind, in a container of this kind.
-    ///
-    /// The catalog is not published before [`ready`](Self::ready).
-    pub fn track_in(
+    /// Begins a track as the options say. Otherwise as [`track`](Self::track).
+    pub fn track_with(
         &mut self,
-        kind: Kind,
-        name: Option<&str>,
+        options: &TrackOptions,
         mut config: Config,
     ) -> Result<TrackWriter, Error> {
-        let container = Writer::new(kind, &mut config)?;
-        let track = self.publisher.state().create(name, &config)?;
+        let layout = options.container;
+        let container = Writer::new(layout, &mut config)?;
+        let track = self.publisher.state().create(options, &config)?;
         let publisher = self.publisher.clone();
-        Ok(TrackWriter::new(publisher, track, &config, kind, container))
+        let mut writer = TrackWriter::new(publisher, track, config, layout, container);
+        writer.set_policy(options.policy);
+        writer.details = options.details.clone();
+        Ok(writer)
     }
 
     /// Says that all tracks that are known have been begun.

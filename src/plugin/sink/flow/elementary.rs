@@ -8,7 +8,8 @@ use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::{Content, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
 use crate::media::{Config, container::Kind, iso::Converter};
 
@@ -18,11 +19,14 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
-        let wanted = self.container(pad);
+        let now = self.now();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
-        let (dts, pts) = stream.times(&buffer, || self.now());
-        let lasts = buffer.duration();
-        let duration = lasts.map(Into::into);
+        if self.is_outside(pad, &mut stream, &buffer) {
+            return Ok(FlowSuccess::Ok);
+        }
+        let mut times = stream.times(&buffer, now.unwrap_or(0));
+        let duration = buffer.duration().map(Into::into);
         let payload = self.payload(buffer)?;
         let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
@@ -36,20 +40,21 @@ impl MoqSink {
             }
         };
         let keyframe = unit.keyframe;
-        let kind = match &stream.content {
+        let container = match &stream.content {
             Content::Track(track) => track.writer.container(),
-            _ => wanted,
+            _ => options.container,
         };
         let converter = match (&format, &mut unit.config) {
-            (Format::Video(video), Some(Config::Video(config))) if kind == Kind::Cmaf => {
+            (Format::Video(video), Some(Config::Video(config))) if container == Kind::Cmaf => {
                 Converter::new(video.codec, config, &unit.payload)
             }
             _ => None,
         };
         if let Some(config) = unit.config {
-            let name = pad.imp().track();
+            drop(stream);
+            stream = pad.imp().stream();
             stream
-                .configure(name.as_deref(), kind, config, Instant::now())
+                .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
         if let (Some(converter), Content::Track(track)) = (converter, &mut stream.content) {
@@ -65,16 +70,32 @@ impl MoqSink {
             gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, format.is_video()) else {
+        times.is_video = format.is_video();
+        times.keyframe = keyframe;
+        let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
+        let due = i128::from(timing.due.nseconds());
+        stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
-        self.wait(pad, timing.due)?;
+        if self.wait(pad, timing.due)? == Punctual::No {
+            self.skip(pad);
+            return Ok(FlowSuccess::Ok);
+        }
 
+        let now = Instant::now();
         let mut stream = pad.imp().stream();
-        let Content::Track(track) = &mut stream.content else {
+        let Stream {
+            content, key_units, ..
+        } = &mut *stream;
+        let Content::Track(track) = content else {
+            let wanted = key_units.is_wanted_first(now);
+            drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             return Ok(FlowSuccess::Ok);
         };
         let payload = match &format {
@@ -92,15 +113,38 @@ impl MoqSink {
             },
             _ => unit.payload,
         };
-        let sample = timing.sample(lasts, keyframe, payload);
-        let written = track.writer.write(sample, Instant::now());
+        let sample = timing.sample(times.duration, keyframe, payload);
+        let written = track.writer.write(sample, now);
+        let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
+        if wanted {
+            self.ask_for_keyframe(pad);
+        }
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Begins the track if the caps say what it is: viewers may come before the element plays.
+    pub(in super::super) fn begin(&self, pad: &MoqSinkPad) -> Result<(), FlowError> {
+        let imp = pad.imp();
+        let config = {
+            let stream = imp.stream();
+            let format = stream.format.as_ref();
+            let format =
+                format.filter(|_| matches!(stream.content, Content::Nothing) && !stream.eos);
+            format.and_then(Format::config)
+        };
+        let Some(config) = config else {
+            return Ok(());
+        };
+        self.resume(pad);
+        let options = self.options(pad);
+        let begun = imp.stream().configure(options, config, Instant::now());
+        begun.map_err(|error| self.fail(&error))
     }
 
     /// Buffers are not what the caps say.

@@ -8,10 +8,13 @@ use super::super::{
     MoqSinkPad,
     imp::MoqSink,
     interleave::Scheduled,
-    movie::Movie,
-    stream::{Content, Stream, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
-use crate::{media::fmp4, publish};
+use crate::{
+    media::fmp4,
+    publish::{self, Details},
+};
 
 /// Which samples of a movie are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl MoqSink {
         let payload = self.payload(buffer)?;
         if !matches!(stream.content, Content::Movie(_)) {
             stream.end_tracks(Instant::now());
-            stream.content = Content::Movie(Movie::default());
+            stream.content = Content::Movie(Box::default());
         }
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
@@ -101,9 +104,13 @@ impl MoqSink {
                 )
             );
         }
-        let name = pad.imp().track().filter(|_| good.len() == 1);
-        let kind = self.container(pad);
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
+        let mut options = stream.tags.complete(options);
+        if good.len() > 1 {
+            options.name = None;
+            options.details = Details::default();
+        }
         let Stream { content, input, .. } = &mut *stream;
         let (Content::Movie(movie), Some(input)) = (content, input) else {
             return Ok(());
@@ -122,7 +129,7 @@ impl MoqSink {
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track_in(kind, name.as_deref(), config)?;
+            let writer = input.track_with(&options, config)?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -132,21 +139,22 @@ impl MoqSink {
     }
 
     pub(in super::super) fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
+        let now = self.now();
         let mut stream = pad.imp().stream();
         let Content::Movie(movie) = &mut stream.content else {
             return;
         };
-        let Some((dts, pts)) = movie.times(&sample, self.now()) else {
+        let Some(times) = movie.times(&sample, now.unwrap_or(0)) else {
             return;
         };
         let Some(track) = movie.track(sample.track) else {
             return;
         };
-        let Some(timing) = Timing::new(dts, pts, track.writer.is_video()) else {
+        let Some(timing) = self.place(&mut track.place, &times, now) else {
             return self.early(pad, stream);
         };
-        movie.add(sample, timing);
-        stream.extend(pts);
+        movie.add(sample, &times, timing);
+        stream.extend(i128::from(timing.due.nseconds()));
     }
 
     /// Sends samples of a movie, each when it is due.
@@ -172,7 +180,7 @@ impl MoqSink {
                 // What comes next may be due before.
                 return Ok(());
             }
-            self.wait(pad, due)?;
+            let punctual = self.wait(pad, due)?;
 
             let mut stream = pad.imp().stream();
             let Content::Movie(movie) = &mut stream.content else {
@@ -184,8 +192,17 @@ impl MoqSink {
             let Some(track) = movie.track(track) else {
                 continue;
             };
-            let written = track.writer.write_fragment(samples, Instant::now());
+            if punctual == Punctual::No {
+                track.writer.skip();
+                continue;
+            }
+            let now = Instant::now();
+            let written = track.writer.write_fragment(samples, now);
+            let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             if let Err(error) = written {
                 return Err(self.fail(&error));
             }
