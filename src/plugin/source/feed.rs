@@ -164,6 +164,14 @@ impl Feed {
         new
     }
 
+    /// Leaves what is late for what is newer; false if there is nothing. Cancel safe.
+    pub(super) async fn leave(&mut self) -> bool {
+        match &mut self.reader {
+            Some(reader) if self.ready.is_empty() && self.next.is_none() => reader.leave().await,
+            _ => false,
+        }
+    }
+
     /// Waits for what comes next. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Fed, Error> {
         loop {

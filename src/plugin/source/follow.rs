@@ -250,6 +250,7 @@ impl Follower {
             return;
         };
         let broadcast = following.broadcast.clone();
+        self.run.set_clock(catalog.clock);
         self.emptied = self.playing && catalog.is_empty();
         let playable = self.lineup.learn(&broadcast, catalog);
         if playable > 0 && std::mem::take(&mut self.fresh) {

@@ -12,12 +12,14 @@ use parking_lot::Mutex;
 use super::{
     caps,
     follow::Follower,
+    latency::Bounds,
     run::{Run, Selection},
     select::Wish,
     uri,
 };
 use crate::{
-    moq_lite::Origin,
+    media::Keep,
+    moq_lite::{Origin, Track},
     plugin::{
         control::Control,
         link::{Media, Status},
@@ -35,6 +37,9 @@ struct Settings {
     shared: settings::Settings,
     /// In milliseconds.
     latency: u32,
+    /// In milliseconds.
+    max_latency: u32,
+    skip_policy: SkipPolicy,
     wait_for_broadcast: bool,
     /// As the user wrote it.
     rendition: String,
@@ -45,6 +50,8 @@ impl Default for Settings {
         Self {
             shared: Default::default(),
             latency: LATENCY,
+            max_latency: 0,
+            skip_policy: SkipPolicy::Live,
             wait_for_broadcast: true,
             rendition: RENDITION.to_owned(),
         }
@@ -52,8 +59,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    fn latency(&self) -> Duration {
-        Duration::from_millis(self.latency.into())
+    fn latency(&self) -> Bounds {
+        Bounds {
+            least: Duration::from_millis(self.latency.into()),
+            most: Duration::from_millis(self.max_latency.into()),
+        }
     }
 
     /// What is played, for applications and the ids of streams; without a token.
@@ -108,6 +118,25 @@ impl ObjectImpl for MoqSrc {
                     .build(),
             );
             properties.push(
+                glib::ParamSpecUInt::builder("max-latency")
+                    .nick("Maximum latency")
+                    .blurb(
+                        "Let the latency grow from latency up to this many milliseconds, as the jitter of what arrives and \
+                         that which the publisher announces ask for it, and come down again; 0 = the latency is fixed",
+                    )
+                    .default_value(0)
+                    .maximum(MAX_LATENCY)
+                    .mutable_playing()
+                    .build(),
+            );
+            properties.push(
+                glib::ParamSpecEnum::builder_with_default("skip-policy", SkipPolicy::Live)
+                    .nick("Skip policy")
+                    .blurb("What becomes of what is late when newer is there")
+                    .mutable_ready()
+                    .build(),
+            );
+            properties.push(
                 glib::ParamSpecBoolean::builder("wait-for-broadcast")
                     .nick("Wait for the broadcast")
                     .blurb(
@@ -142,6 +171,8 @@ impl ObjectImpl for MoqSrc {
         let mut settings = self.settings.lock();
         match pspec.name() {
             "latency" => settings.latency = value.get().expect(expect),
+            "max-latency" => settings.max_latency = value.get().expect(expect),
+            "skip-policy" => settings.skip_policy = value.get().expect(expect),
             "wait-for-broadcast" => settings.wait_for_broadcast = value.get().expect(expect),
             "rendition" => {
                 let text = value.get::<Option<String>>().expect(expect);
@@ -162,10 +193,7 @@ impl ObjectImpl for MoqSrc {
             started.control.set_policy(policy);
         }
         run.policy.send_replace(policy);
-        if run.latency() != latency {
-            run.set_latency(latency);
-            self.post_latency();
-        }
+        run.set_bounds(latency);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
@@ -173,6 +201,8 @@ impl ObjectImpl for MoqSrc {
         match pspec.name() {
             "stats" => self.stats(&status).to_value(),
             "latency" => self.settings.lock().latency.to_value(),
+            "max-latency" => self.settings.lock().max_latency.to_value(),
+            "skip-policy" => self.settings.lock().skip_policy.to_value(),
             "wait-for-broadcast" => self.settings.lock().wait_for_broadcast.to_value(),
             "rendition" => self.settings.lock().rendition.to_value(),
             name => match self.settings.lock().shared.get(pspec, &status) {
@@ -336,7 +366,13 @@ impl MoqSrc {
         match event.view() {
             // A live broadcast cannot be sought in.
             View::Seek(_) => false,
-            View::Qos(_) | View::Latency(_) | View::Reconfigure(_) => true,
+            View::Latency(latency) => {
+                if let Some(run) = self.run() {
+                    run.set_pipeline_latency(latency.latency().into());
+                }
+                true
+            }
+            View::Qos(_) | View::Reconfigure(_) => true,
             View::SelectStreams(select) => self.select(select),
             _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
         }
@@ -345,12 +381,12 @@ impl MoqSrc {
     fn answer(&self, query: &mut gst::QueryRef) -> bool {
         match query.view_mut() {
             gst::QueryViewMut::Latency(query) => {
-                let latency = self.settings.lock().latency;
-                query.set(
-                    true,
-                    gst::ClockTime::from_mseconds(latency.into()),
-                    gst::ClockTime::NONE,
-                );
+                let set = self.settings.lock().latency().least;
+                let latency = self.run().map_or(set, |run| run.latency());
+                // As long as groups are kept, what is read later is not lost.
+                let most = latency.max(Track::MAX_AGE);
+                let [least, most] = [latency, most].map(|time| gst::ClockTime::try_from(time).ok());
+                query.set(true, least.unwrap_or_default(), most);
                 true
             }
             gst::QueryViewMut::Selectable(query) => {
@@ -432,7 +468,13 @@ impl MoqSrc {
         let path =
             path.ok_or_else(|| wrong("broadcast is not set: set it to the path of what to play"))?;
         let wish = settings.rendition.parse::<Wish>().map_err(wrong)?;
-        let run = Arc::new(Run::new(&self.obj(), plan.policy, settings.latency(), wish));
+        let run = Arc::new(Run::new(
+            &self.obj(),
+            plan.policy,
+            settings.latency(),
+            settings.skip_policy.into(),
+            wish,
+        ));
         let origin = Origin::produce();
         let media = Media {
             publish: None,
@@ -503,21 +545,46 @@ impl MoqSrc {
     fn stats(&self, status: &Status) -> gst::Structure {
         let run = self.run();
         let counters = run.as_ref().map(|run| &run.counters);
-        let [buffers, bytes, skipped] = counters.map_or([0; 3], |counters| {
-            [&counters.buffers, &counters.bytes, &counters.skipped_groups]
-                .map(|counter| counter.load(Ordering::Relaxed))
+        let [buffers, bytes, skipped, late] = counters.map_or([0; 4], |counters| {
+            [
+                &counters.buffers,
+                &counters.bytes,
+                &counters.skipped_groups,
+                &counters.late,
+            ]
+            .map(|counter| counter.load(Ordering::Relaxed))
         });
+        let latency = run.as_ref().map_or(Duration::ZERO, |run| run.latency());
         status
             .stats("moqsrc-stats")
             .field("buffers", buffers)
             .field("bytes", bytes)
             .field("skipped-groups", skipped)
+            .field("late", late)
+            .field("latency", latency.as_nanos() as u64)
             .build()
     }
+}
 
-    fn post_latency(&self) {
-        let message = gst::message::Latency::builder().src(&*self.obj()).build();
-        let _ = self.obj().post_message(message);
+/// What becomes of what is late when newer is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstMoqSrcSkipPolicy")]
+enum SkipPolicy {
+    #[enum_value(name = "Left out, so that what is shown is live", nick = "live")]
+    Live,
+    #[enum_value(
+        name = "Kept, and so is what the group held that was newest at the start: for recording",
+        nick = "none"
+    )]
+    None,
+}
+
+impl From<SkipPolicy> for Keep {
+    fn from(policy: SkipPolicy) -> Self {
+        match policy {
+            SkipPolicy::Live => Self::Live,
+            SkipPolicy::None => Self::Everything,
+        }
     }
 }
 

@@ -26,6 +26,33 @@
 //! gst-launch-1.0 -e moqsrc url=http://localhost:4443 broadcast=cam ! h264parse ! matroskamux ! filesink location=cam.mkv
 //! ```
 //!
+//! For a recording without holes, `skip-policy=none` keeps what comes late, and begins with the keyframe before:
+//!
+//! ```console
+//! gst-launch-1.0 -e moqsrc url=http://localhost:4443 broadcast=cam skip-policy=none ! h264parse ! mp4mux ! filesink location=cam.mp4
+//! ```
+//!
+//! ## Time
+//!
+//! All pads share one mapping from the publisher's time to running time: what comes fastest is due at once, and
+//! everything `latency` later, so that what took longer has that much time. The mapping follows the drift of the clocks,
+//! and jumps, with DISCONT, where the publisher's time does. A viewer that joins in the middle of a group gets it from
+//! its keyframe on; the segment begins at the live edge, so that what lies before is decoded and not shown.
+//!
+//! With `skip-policy=live`, a group that comes later than sinks wait for is left for a newer one as soon as there is one:
+//! the next buffer has DISCONT, a GAP event precedes it, and a QoS message of the pad tells of each sample that was
+//! refused. With `skip-policy=none` nothing is left out that arrives within 5 seconds: the segment begins at the first
+//! keyframe instead of the live edge, the backlog is moved behind the start of the pipeline as a whole, and the mapping stays
+//! as it is. What is shown is then behind by up to the length of a group.
+//!
+//! With `max-latency` above `latency`, the latency in effect follows the jitter in between, and a LATENCY message tells
+//! when it changes.
+//!
+//! Buffers of H.264 and H.265 have decoding times also where the publisher sends none, buffers of Opus the duration that
+//! their packet says. When the catalog has a clock, buffers carry a `GstReferenceTimestampMeta` with the caps
+//! `timestamp/x-unix`: nanoseconds since 1970 at which the sample was taken. Pads that are not video get a GAP event when
+//! nothing comes for half a second.
+//!
 //! ## Messages
 //!
 //! Progress with the code `connect` tells of the connection, with the code `broadcast` of the search
@@ -48,12 +75,15 @@
 //! | `buffers` | uint64 | buffers that were pushed in this run |
 //! | `bytes` | uint64 | bytes in them |
 //! | `skipped-groups` | uint64 | groups that were lost or came too late |
+//! | `late` | uint64 | samples that were left out because they came too late, each with the rest of its group |
+//! | `latency` | uint64 | the latency in effect, in nanoseconds |
 
 mod adapt;
 mod caps;
 mod feed;
 mod follow;
 mod imp;
+mod latency;
 mod lineup;
 mod output;
 mod pace;
@@ -62,6 +92,7 @@ mod run;
 mod select;
 mod stream;
 mod tags;
+mod times;
 mod uri;
 
 use gst::{glib, prelude::*};

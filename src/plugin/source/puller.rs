@@ -16,8 +16,11 @@ use super::{
     output::Output,
     run::{Gate, Run},
     stream::{Order, Stream},
+    times::{Timed, Times},
 };
 use crate::{
+    media::Kind,
+    moq_lite,
     plugin::runtime::RUNTIME,
     subscribe::{Error, Sample},
 };
@@ -37,9 +40,12 @@ pub(super) struct Puller {
     identity: gst::Stream,
     /// Which join the samples belong to.
     begun: u64,
+    times: Option<Times>,
     /// Samples that wait for the mapping of time.
-    pending: Vec<Sample>,
+    pending: Vec<Timed>,
     output: Output,
+    /// When downstream last heard of the time.
+    active: Instant,
     trouble: Trouble,
     /// The publisher ended the track.
     drained: bool,
@@ -77,6 +83,8 @@ enum Turn {
     Link,
     /// The mapping of time is due, or has come.
     Join,
+    /// There was no sample for a while.
+    Quiet,
     Retry,
     End,
     Read(Result<Fed, Error>),
@@ -96,7 +104,9 @@ impl Puller {
             feed: Feed::new(stream.meter().clone()),
             identity: stream.identity(),
             begun: 0,
+            times: None,
             pending: Vec::new(),
+            active: Instant::now(),
             output,
             trouble: Trouble::default(),
             drained: false,
@@ -125,6 +135,7 @@ impl Puller {
                 let _ = self.stream.pad().pause_task();
             }
             Turn::Join => self.join(),
+            Turn::Quiet => self.quiet(),
             Turn::Retry => self.retry(),
             Turn::End => self.end(),
             Turn::Read(Ok(Fed::Sample(sample))) => self.arrived(sample),
@@ -144,6 +155,9 @@ impl Puller {
             self.suspend();
             self.pending.clear();
             self.output.interrupt();
+            if let Some(times) = &mut self.times {
+                times.restart();
+            }
         }
         if self.state == State::Reading && !self.stream.pad().is_linked() {
             self.state = State::Unlinked;
@@ -170,8 +184,21 @@ impl Puller {
     }
 
     fn introduce(&mut self) {
-        if let Some(source) = self.feed.source() {
-            self.output.set_source(source, &self.identity);
+        let Some(source) = self.feed.source() else {
+            return;
+        };
+        self.output.set_source(source, &self.identity);
+        if self
+            .times
+            .as_ref()
+            .is_none_or(|times| !times.are_of(source))
+        {
+            self.times = Some(Times::new(source));
+            let jitter = source.config.jitter().unwrap_or(0);
+            let announced = jitter.saturating_add(source.config.delay().unwrap_or(0));
+            let announced = Duration::from_millis(announced.into());
+            let mut timeline = self.run.any_timeline();
+            timeline.set_announced_jitter(self.stream.track(), announced);
         }
     }
 
@@ -213,9 +240,10 @@ impl Puller {
     }
 
     /// How long to wait for what is late. What sinks wait for, and in any case as long as it takes
-    /// for one group to end while the next begins.
+    /// for one group to end while the next begins; what is to be recorded, as long as it is kept anywhere.
     fn budget(&self) -> Duration {
-        self.run.latency().max(OVERLAP)
+        let patience = self.run.patience();
+        patience.map_or(moq_lite::Track::MAX_AGE, |patience| patience.max(OVERLAP))
     }
 
     async fn wait(&mut self) -> Turn {
@@ -229,6 +257,7 @@ impl Puller {
             return Turn::End;
         }
         let join = (!self.pending.is_empty()).then(|| self.join_time());
+        let quiet = self.sparse().then(|| self.active + QUIET);
         tokio::select! {
             biased;
             _ = self.stop.changed() => Turn::Look,
@@ -238,6 +267,7 @@ impl Puller {
             () = at(join) => Turn::Join,
             () = at(self.trouble.again) => Turn::Retry,
             () = at(self.deadline.filter(|_| !over)) => Turn::End,
+            () = at(quiet) => Turn::Quiet,
             read = self.feed.next() => Turn::Read(read),
         }
     }
@@ -252,65 +282,97 @@ impl Puller {
         Instant::now() + deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now))
     }
 
-    fn arrived(&mut self, mut sample: Sample) {
+    fn arrived(&mut self, sample: Sample) {
         self.trouble = Trouble::default();
-        let arrival = self.run.running_time();
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
+        let Some(times) = &mut self.times else {
             return;
         };
-        let before = timeline.start().is_some();
-        sample.discont |= timeline.observe(self.stream.track(), sample.pts, arrival);
-        let joined = timeline.start().is_some();
-        drop(timeline);
-        self.pending.push(sample);
-        if joined && !before {
-            self.run.joined();
+        let mut timed = times.stamp(sample);
+        let track = self.stream.track();
+        let Some(arrival) = self.run.observe(self.begun, track, timed.dts()) else {
+            return;
+        };
+        if self.pending.is_empty() && self.is_of_no_use(&timed, arrival.late) {
+            return;
         }
-        if joined {
-            self.release();
+        timed.sample.discont |= arrival.jumped;
+        self.pending.push(timed);
+        self.release();
+    }
+
+    /// Whether a sample is so late that newer ones are shown instead, if there are any. What is left out then is said.
+    fn is_of_no_use(&mut self, timed: &Timed, late: Duration) -> bool {
+        let patience = self.run.patience();
+        if patience.is_none_or(|patience| late <= patience + OVERLAP) {
+            return false;
         }
+        let left = {
+            let _context = RUNTIME.enter();
+            RUNTIME.block_on(self.feed.leave())
+        };
+        if left {
+            self.run.counters.add_late();
+            self.output.interrupt();
+            if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+                self.output.left_out(timed, mapped, late);
+            }
+        }
+        left
     }
 
     /// The time of the join may have come.
     fn join(&mut self) {
-        let now = self.run.running_time();
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let before = timeline.start().is_some();
-        let joined = timeline.poll(now);
-        drop(timeline);
-        if joined && !before {
-            self.run.joined();
-        }
-        if joined {
+        if self.run.end_join(self.begun, false) {
             self.release();
         }
     }
 
+    /// Pushes what waits, once time is mapped.
     fn release(&mut self) {
-        for sample in std::mem::take(&mut self.pending) {
+        let track = self.stream.track();
+        if self.run.mapped(self.begun, track).is_none() {
+            return;
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        if let Some(times) = &mut self.times
+            && pending.len() > 1
+        {
+            times.stamp_again(&mut pending);
+        }
+        for timed in pending {
             let stopped = *self.stop.borrow();
+            let Some(mapped) = self.run.mapped(self.begun, track) else {
+                return;
+            };
             if stopped || self.state != State::Reading {
                 return;
             }
-            self.push(sample);
+            let result = self.output.push(timed, mapped);
+            self.active = Instant::now();
+            if let Err(error) = result {
+                self.refused(error);
+            }
         }
     }
 
-    fn push(&mut self, sample: Sample) {
-        let Some(timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let track = self.stream.track();
-        let (Some(time), Some(start)) =
-            (timeline.running_time(track, sample.pts), timeline.start())
-        else {
-            return;
-        };
-        drop(timeline);
-        if let Err(error) = self.output.push(sample, time, self.begun, start) {
-            self.refused(error);
+    /// Whether downstream has to be told when there is nothing. Pictures stay until the next one comes.
+    fn sparse(&self) -> bool {
+        let gate = self.gate.borrow();
+        self.stream.kind() != Kind::Video
+            && self.state == State::Reading
+            && gate.playing
+            && gate.joined == self.begun
+            && self.pending.is_empty()
+    }
+
+    /// Nothing comes: others need not wait for it.
+    fn quiet(&mut self) {
+        self.active = Instant::now();
+        let patience = self.run.patience().unwrap_or_default() + OVERLAP;
+        let until = self.run.running_time().saturating_sub(patience);
+        if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+            let until = i64::try_from(until.as_micros()).unwrap_or(i64::MAX);
+            self.output.skip_to(until, mapped);
         }
     }
 
@@ -380,19 +442,9 @@ impl Puller {
 
     /// What waits for the end of the join need wait no longer: nothing will come.
     fn flush_pending(&mut self) {
-        if self.pending.is_empty() {
-            return;
+        if !self.pending.is_empty() && self.run.end_join(self.begun, true) {
+            self.release();
         }
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let before = timeline.start().is_some();
-        timeline.settle(self.run.running_time());
-        drop(timeline);
-        if !before {
-            self.run.joined();
-        }
-        self.release();
     }
 
     fn end(&mut self) {
@@ -442,3 +494,5 @@ const OVERLAP: Duration = Duration::from_millis(20);
 const REPLACEMENT: Duration = Duration::from_millis(500);
 /// Until a track that broke off is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
+/// After so long without a sample, downstream is told.
+const QUIET: Duration = Duration::from_millis(500);
