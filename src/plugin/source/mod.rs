@@ -79,6 +79,7 @@
 //! | `latency` | uint64 | the latency in effect, in nanoseconds |
 
 mod adapt;
+mod asked;
 mod caps;
 mod feed;
 mod follow;
@@ -90,6 +91,7 @@ mod pace;
 mod puller;
 mod run;
 mod select;
+mod settings;
 mod stream;
 mod tags;
 mod times;
