@@ -3,13 +3,19 @@
 use std::{
     sync::{Arc, LazyLock, atomic::Ordering},
     thread,
-    time::Duration,
 };
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
-use super::{caps, follow::Follower, run::Run, settings::Settings};
+use super::{
+    browse::{self, Browser},
+    caps,
+    follow::Follower,
+    run::Run,
+    settings::Settings,
+    stats,
+};
 use crate::{
     moq_lite::Origin,
     plugin::{
@@ -52,6 +58,11 @@ impl ObjectSubclass for MoqSrc {
 }
 
 impl ObjectImpl for MoqSrc {
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(browse::signals);
+        SIGNALS.as_ref()
+    }
+
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> =
             LazyLock::new(|| Settings::properties());
@@ -88,7 +99,12 @@ impl ObjectImpl for MoqSrc {
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         let status = self.status();
         match pspec.name() {
-            "stats" => self.stats(&status).to_value(),
+            "stats" => self.stats().to_value(),
+            "estimated-recv-bitrate" if status.traffic.receive_rate.is_none() => {
+                let run = self.run();
+                let arriving = run.map_or(0, |run| run.arriving.load(Ordering::Relaxed));
+                arriving.to_value()
+            }
             _ => self.settings().get(pspec, &status),
         }
     }
@@ -197,16 +213,27 @@ impl MoqSrc {
             wish,
         ));
         let origin = Origin::produce();
+        let browsed = self.is_browsed();
+        let browser = browsed.then(|| Browser::new(origin.consumer.consume()));
         let media = Media {
             publish: None,
-            // Of nothing else is there to be word.
-            consume: origin.producer.publish_only(std::slice::from_ref(&path)),
+            consume: match browsed {
+                true => Some(origin.producer),
+                // Of nothing else is there to be word.
+                false => origin.producer.publish_only(std::slice::from_ref(&path)),
+            },
             expected: Some(path.clone()),
         };
-        let follower = Follower::new(&run, origin.consumer, path, settings.wait_for_broadcast);
-
         let element = self.obj().clone();
         let control = Control::start(element.upcast_ref(), *CAT, plan, media)?;
+        let follower = Follower::new(
+            &run,
+            origin.consumer,
+            path,
+            settings.wait_for_broadcast,
+            browser,
+            control.sessions(),
+        );
         let follower = thread::Builder::new()
             .name(format!("{}-broadcast", element.name()))
             .spawn(move || follower.run());
@@ -254,6 +281,11 @@ impl MoqSrc {
         self.settings.lock().clone()
     }
 
+    /// What the property `stats` says.
+    pub(super) fn stats(&self) -> gst::Structure {
+        stats::structure(&self.status(), self.run().as_deref())
+    }
+
     /// What runs now.
     pub(super) fn run(&self) -> Option<Arc<Run>> {
         match &*self.state.lock() {
@@ -267,28 +299,5 @@ impl MoqSrc {
             State::Stopped => Status::default(),
             State::Started(started) => started.control.status(),
         }
-    }
-
-    fn stats(&self, status: &Status) -> gst::Structure {
-        let run = self.run();
-        let counters = run.as_ref().map(|run| &run.counters);
-        let [buffers, bytes, skipped, late] = counters.map_or([0; 4], |counters| {
-            [
-                &counters.buffers,
-                &counters.bytes,
-                &counters.skipped_groups,
-                &counters.late,
-            ]
-            .map(|counter| counter.load(Ordering::Relaxed))
-        });
-        let latency = run.as_ref().map_or(Duration::ZERO, |run| run.latency());
-        status
-            .stats("moqsrc-stats")
-            .field("buffers", buffers)
-            .field("bytes", bytes)
-            .field("skipped-groups", skipped)
-            .field("late", late)
-            .field("latency", latency.as_nanos() as u64)
-            .build()
     }
 }
