@@ -50,6 +50,8 @@ pub struct TrackWriter {
     /// `None` once ended.
     track: Option<TrackProducer>,
     is_video: bool,
+    /// Frames are the payload and nothing else.
+    is_bare: bool,
     group: Option<GroupProducer>,
     stats: Stats,
 }
@@ -60,6 +62,7 @@ impl TrackWriter {
             publisher,
             track: Some(track),
             is_video: matches!(config, Config::Video(_)),
+            is_bare: config.container().is_none(),
             group: None,
             stats: Stats::default(),
         }
@@ -102,8 +105,9 @@ impl TrackWriter {
         };
         self.stats.frames += 1;
         self.stats.bytes += sample.payload.len() as u64;
-        let header = legacy::encode_timestamp(sample.timestamp);
-        match group.write_frame_at(sample.timestamp, [header, sample.payload]) {
+        let header = (!self.is_bare).then(|| legacy::encode_timestamp(sample.timestamp));
+        let chunks = header.into_iter().chain([sample.payload]);
+        match group.write_frame_at(sample.timestamp, chunks) {
             Ok(()) => {}
             Err(moq_lite::Error::TooLarge) => {
                 let name = track.info.name.clone();
@@ -135,6 +139,7 @@ impl TrackWriter {
     pub fn configure(&mut self, config: Config, now: Instant) {
         self.interrupt();
         self.is_video = matches!(config, Config::Video(_));
+        self.is_bare = config.container().is_none();
         if let Some(track) = &self.track {
             let mut state = self.publisher.state();
             state.renditions.insert(&track.info.name, config);

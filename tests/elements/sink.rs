@@ -142,36 +142,6 @@ fn it_can_be_stopped_from_its_own_message() {
 }
 
 #[test]
-fn caps_without_codec_data_are_refused_with_advice() {
-    let refused = [
-        (
-            "video/x-h264,stream-format=avc,alignment=au",
-            "H.264 caps with stream-format=avc have no codec_data: put h264parse before the sink",
-        ),
-        (
-            "audio/mpeg,mpegversion=4,stream-format=raw,channels=2,rate=48000",
-            "AAC caps have no codec_data: put aacparse before the sink, or use an encoder that gives it",
-        ),
-        (
-            "audio/x-opus,channels=6,channel-mapping-family=1",
-            "Opus with 6 channels (mapping family 1) cannot be published: mono and stereo can",
-        ),
-    ];
-    for (caps, sentence) in refused {
-        let sink = Sink::listening();
-        sink.set_state(gst::State::Playing);
-        let feed = sink.feed_raw();
-        feed.event(gst::event::StreamStart::new("test"));
-        feed.caps(caps);
-        feed.segment();
-        assert_eq!(feed.push(Some(0), b"x"), Err(gst::FlowError::NotNegotiated));
-        let error = sink.error();
-        assert!(error.matches(gst::StreamError::Format));
-        assert_eq!(error.message(), sentence);
-    }
-}
-
-#[test]
 fn data_without_caps_is_refused() {
     let sink = Sink::listening();
     sink.set_state(gst::State::Playing);

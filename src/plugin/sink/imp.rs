@@ -357,6 +357,14 @@ impl ElementImpl for MoqSink {
                     |sink| sink.sink_event(pad, event),
                 )
             })
+            .query_function(|pad, parent, query| {
+                // Caps that cannot be published get a sentence when they come, which a refusal has not.
+                if let gst::QueryViewMut::AcceptCaps(query) = query.view_mut() {
+                    query.set_result(true);
+                    return true;
+                }
+                gst::Pad::query_default(pad, parent, query)
+            })
             .build();
         pad.imp().set_id(id);
         self.prepare(&pad);

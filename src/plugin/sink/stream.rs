@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{format::Format, movie::Movie};
 use crate::{
-    media::{Config, Micros, h264},
+    media::{Config, Micros, video},
     publish::{self, Input, TrackWriter},
 };
 
@@ -40,7 +40,7 @@ pub(super) enum Content {
 pub(super) struct Elementary {
     pub(super) writer: TrackWriter,
     config: Config,
-    /// Parameter sets with start codes, for keyframes of a byte-stream that come without them.
+    /// Parameter sets, for keyframes that come without them.
     parameters: Option<Bytes>,
 }
 
@@ -192,28 +192,20 @@ impl Stream {
 }
 
 impl Elementary {
-    /// A keyframe of a byte-stream with its parameter sets before it, as late joiners need.
-    pub(super) fn with_parameters(&mut self, access_unit: Bytes) -> Bytes {
-        const FORMAT: h264::Format = h264::Format::ByteStream;
-        if h264::has_parameter_sets(&access_unit, FORMAT) {
-            let sets = h264::nal_units(&access_unit, FORMAT)
-                .take_while(|unit| !(1..=h264::IDR).contains(&h264::kind(unit)))
-                .filter(|unit| matches!(h264::kind(unit), h264::SPS | h264::PPS));
-            let mut parameters = BytesMut::new();
-            for set in sets {
-                parameters.put_u32(1);
-                parameters.put_slice(set);
-            }
-            self.parameters = Some(parameters.freeze());
-            return access_unit;
+    /// A keyframe with its parameter sets before it, as late joiners need.
+    pub(super) fn with_parameters(&mut self, codec: video::Codec, picture: Bytes) -> Bytes {
+        let parameters = codec.parameters(&picture);
+        if parameters.is_some() {
+            self.parameters = parameters;
+            return picture;
         }
         let Some(parameters) = &self.parameters else {
-            return access_unit;
+            return picture;
         };
         // The one copy of payload: an encoder that does not repeat its parameter sets.
-        let mut whole = BytesMut::with_capacity(parameters.len() + access_unit.len());
+        let mut whole = BytesMut::with_capacity(parameters.len() + picture.len());
         whole.put_slice(parameters);
-        whole.put_slice(&access_unit);
+        whole.put_slice(&picture);
         whole.freeze()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use gst::{FlowError, FlowSuccess, subclass::prelude::*};
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
     MoqSinkPad,
@@ -20,35 +20,37 @@ impl MoqSink {
     ) -> Result<FlowSuccess, FlowError> {
         let mut stream = pad.imp().stream();
         let (dts, pts) = stream.times(&buffer, || self.now());
+        let duration = buffer.duration().map(Into::into);
         let payload = self.payload(buffer)?;
-        let Some(format) = &stream.format else {
+        let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
-        let keyframe = format.is_keyframe(&payload);
-        let config = match format {
-            Format::ByteStream { hints } if keyframe => hints.config(&payload),
-            Format::ByteStream { .. } => None,
-            format => format.config(),
+        let unit = match format.read(payload) {
+            Ok(Some(unit)) => unit,
+            Ok(None) => return Ok(FlowSuccess::Ok),
+            Err(sentence) => {
+                drop(stream);
+                return Err(self.malformed(pad, &sentence));
+            }
         };
-        let is_video = !matches!(format, Format::Audio(_));
-        if let Some(config) = config {
+        let keyframe = unit.keyframe;
+        if let Some(config) = unit.config {
             let name = pad.imp().track();
             stream
                 .configure(name.as_deref(), config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
-        let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
-        if parameters_missing && !std::mem::replace(&mut stream.warned.parameters, true) {
+        if let Format::Video(video) = &format
+            && keyframe
+            && matches!(stream.content, Content::Nothing)
+            && !std::mem::replace(&mut stream.warned.parameters, true)
+        {
             drop(stream);
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::Format,
-                ("The H.264 stream has no parameter sets and cannot be published without: put \
-                     \"h264parse config-interval=-1\" before the sink")
-            );
+            let sentence = video.parameters_missing();
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let Some(timing) = Timing::new(dts, pts, format.is_video()) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
@@ -56,14 +58,21 @@ impl MoqSink {
         self.wait(pad, timing.due)?;
 
         let mut stream = pad.imp().stream();
-        let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));
         let Content::Track(track) = &mut stream.content else {
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
             return Ok(FlowSuccess::Ok);
         };
-        let payload = match keyframe && annex_b {
-            true => track.with_parameters(payload),
-            false => payload,
+        let payload = match &format {
+            Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
+            Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
+                Ok(Some(document)) => document,
+                Ok(None) => return Ok(FlowSuccess::Ok),
+                Err(sentence) => {
+                    drop(stream);
+                    return Err(self.malformed(pad, &sentence));
+                }
+            },
+            _ => unit.payload,
         };
         let sample = Sample {
             timestamp: timing.timestamp,
@@ -78,5 +87,16 @@ impl MoqSink {
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Buffers are not what the caps say.
+    fn malformed(&self, pad: &MoqSinkPad, sentence: &str) -> FlowError {
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{sentence}"),
+            ["on {}", pad.name()]
+        );
+        FlowError::Error
     }
 }
