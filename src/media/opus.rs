@@ -62,6 +62,11 @@ pub struct Mapping {
     pub table: Vec<u8>,
 }
 
+/// Whether this is a header that a muxer put into the stream, and no packet.
+pub fn is_header(payload: &[u8]) -> bool {
+    payload.starts_with(MAGIC) || payload.starts_with(b"OpusTags")
+}
+
 impl Head {
     /// Mono or stereo from this many channels.
     pub fn new(channels: u8, pre_skip: u16, input_sample_rate: u32) -> Result<Self, Error> {

@@ -1,7 +1,7 @@
 //! What a sequence parameter set says about the picture (ITU-T H.264, 7.3.2.1.1 and annex E).
 
 use super::{Profile, SPS, kind};
-use crate::media::{Error, bits::Bits};
+use crate::media::{Error, bits::Bits, nal::unescape};
 
 /// Size, shape and rate of the pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -259,7 +259,7 @@ fn hypothetical_decoder(bits: &mut Bits<'_>) -> Option<bool> {
 }
 
 /// Table E-1.
-const PIXEL_ASPECTS: [(u16, u16); 17] = [
+pub(in crate::media) const PIXEL_ASPECTS: [(u16, u16); 17] = [
     (0, 0),
     (1, 1),
     (12, 11),
@@ -278,21 +278,6 @@ const PIXEL_ASPECTS: [(u16, u16); 17] = [
     (3, 2),
     (2, 1),
 ];
-
-/// Removes the 3 of each `00 00 03`, which is there to keep start codes out.
-fn unescape(data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len());
-    let mut zeros = 0;
-    for &byte in data {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {
