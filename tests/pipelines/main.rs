@@ -1,8 +1,10 @@
 //! Whole pipelines in one process: moqsink serves, moqsrc plays.
 #![cfg(feature = "plugin")]
 
+mod access;
 mod errors;
 mod file;
 mod fragments;
 mod support;
+mod tokens;
 mod viewers;

@@ -22,7 +22,8 @@ use crate::{
     moq_lite::{Origin, Track},
     plugin::{
         control::Control,
-        link::{Media, Status},
+        link::{Media, Report, Status},
+        listening,
         settings::{self, wrong},
     },
 };
@@ -161,6 +162,12 @@ impl ObjectImpl for MoqSrc {
             properties
         });
         PROPERTIES.as_ref()
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> =
+            LazyLock::new(|| vec![listening::authorize_signal()]);
+        &SIGNALS
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
@@ -555,8 +562,12 @@ impl MoqSrc {
             .map(|counter| counter.load(Ordering::Relaxed))
         });
         let latency = run.as_ref().map_or(Duration::ZERO, |run| run.latency());
-        status
-            .stats("moqsrc-stats")
+        let report = match &*self.state.lock() {
+            State::Stopped => Report::default(),
+            State::Started(started) => started.control.report(),
+        };
+        report
+            .add(status.stats("moqsrc-stats"), "publishers")
             .field("buffers", buffers)
             .field("bytes", bytes)
             .field("skipped-groups", skipped)
