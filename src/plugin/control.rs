@@ -15,7 +15,7 @@ use std::{
 use gst::{DebugCategory, ErrorMessage, ProgressType, glib, prelude::*};
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Event, Link, Media, Phase, Plan, Policy, Report, Status};
+use super::link::{Event, Link, Media, Phase, Plan, Policy, Report, Sessions, Status};
 use super::listening;
 use crate::net;
 
@@ -104,6 +104,11 @@ impl Control {
     /// What came to the open port.
     pub(super) fn report(&self) -> Report {
         self.link.as_ref().map(Link::report).unwrap_or_default()
+    }
+
+    /// What the sessions carry.
+    pub(super) fn sessions(&self) -> Sessions {
+        self.link.as_ref().map(Link::sessions).unwrap_or_default()
     }
 
     /// Takes effect at once.

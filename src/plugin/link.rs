@@ -7,8 +7,10 @@
 mod access;
 mod client;
 mod forward;
+pub(super) mod list;
 mod refused;
 mod server;
+mod sessions;
 mod viewers;
 
 use std::{
@@ -23,10 +25,12 @@ use tokio::{
     task::JoinSet,
 };
 
+pub(super) use sessions::{Sessions, Traffic};
+
 use super::runtime;
 use crate::{
     access::Keys,
-    moq_lite::{OriginConsumer, OriginProducer, PathOwned},
+    moq_lite::{OriginConsumer, OriginProducer, PathOwned, Session},
     net,
 };
 
@@ -117,16 +121,25 @@ pub(super) struct Status {
     pub(super) sessions_total: u64,
     /// Attempts to connect that failed in this run.
     pub(super) failures: u64,
+    /// What the sessions carry, at the moment of the question.
+    pub(super) traffic: Traffic,
 }
 
 impl Status {
     /// What both elements report in `stats`.
     pub(super) fn stats(&self, name: &str) -> gst::structure::Builder {
+        let rtt = self.traffic.rtt.map(|rtt| rtt.as_nanos());
+        let rtt = rtt.and_then(|nanos| u64::try_from(nanos).ok());
         gst::Structure::builder(name)
             .field("sessions", self.sessions)
             .field("sessions-total", self.sessions_total)
             .field("connect-failures", self.failures)
             .field("transport", self.carrier.map(net::Carrier::name))
+            .field("version", self.version)
+            .field("rtt", rtt.unwrap_or(0))
+            .field("bytes-sent", self.traffic.bytes_sent)
+            .field("bytes-received", self.traffic.bytes_received)
+            .field("packets-lost", self.traffic.packets_lost)
     }
 }
 
@@ -192,6 +205,7 @@ pub(super) struct Link {
     status: watch::Receiver<Status>,
     viewers: Viewers,
     refused: Counts,
+    sessions: Sessions,
     stop: watch::Sender<bool>,
     ended: std_mpsc::Receiver<Never>,
     task: tokio::task::AbortHandle,
@@ -210,6 +224,7 @@ struct Context {
     refused: Counts,
     policy: watch::Receiver<Policy>,
     status: watch::Sender<Status>,
+    sessions: Sessions,
     events: mpsc::Sender<Event>,
     stop: watch::Receiver<bool>,
     _ended: std_mpsc::Sender<Never>,
@@ -229,6 +244,7 @@ impl Link {
         let (events, queue) = mpsc::channel(EVENTS);
         let (ending, ended) = std_mpsc::channel();
         let (viewers, refused) = (Viewers::default(), Counts::default());
+        let sessions = Sessions::default();
         let context = Context {
             media,
             keys: plan.keys,
@@ -237,6 +253,7 @@ impl Link {
             refused: refused.clone(),
             policy: policies,
             status,
+            sessions: sessions.clone(),
             events,
             stop: stops,
             _ended: ending,
@@ -259,6 +276,7 @@ impl Link {
             status: statuses,
             viewers,
             refused,
+            sessions,
             stop,
             ended,
             task,
@@ -268,7 +286,15 @@ impl Link {
 
     /// What is known now.
     pub(super) fn status(&self) -> Status {
-        self.status.borrow().clone()
+        Status {
+            traffic: self.sessions.traffic(),
+            ..self.status.borrow().clone()
+        }
+    }
+
+    /// What the sessions carry.
+    pub(super) fn sessions(&self) -> Sessions {
+        self.sessions.clone()
     }
 
     /// What came to the open port.
@@ -334,15 +360,16 @@ impl Context {
     }
 
     /// Counts a session for as long as the guard lives.
-    fn session(&self, version: &'static str, carrier: net::Carrier) -> impl Drop + use<> {
+    fn session(&self, session: &Arc<Session>, carrier: net::Carrier) -> impl Drop + use<> {
         struct Guard(watch::Sender<Status>);
         impl Drop for Guard {
             fn drop(&mut self) {
                 self.0.send_modify(|status| status.sessions -= 1);
             }
         }
+        self.sessions.add(session);
         self.status.send_modify(|status| {
-            status.version = Some(version);
+            status.version = Some(session.version_name());
             status.carrier = Some(carrier);
             status.sessions += 1;
             status.sessions_total += 1;

@@ -5,6 +5,7 @@ mod access;
 mod errors;
 mod file;
 mod fragments;
+mod players;
 mod support;
 mod tokens;
 mod viewers;

@@ -93,10 +93,12 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
         }
     };
     let session = match request.accept(admitted.publish, admitted.consume).await {
-        Ok(session) => session.with_congestion_window(move || transport.congestion_window()),
+        Ok(session) => {
+            Arc::new(session.with_congestion_window(move || transport.congestion_window()))
+        }
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
-    let counted = context.session(session.version_name(), carrier);
+    let counted = context.session(&session, carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
     let viewer = Arc::new(Viewer {
         id: context.viewers.next_id(),

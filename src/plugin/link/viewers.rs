@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     net::SocketAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -19,22 +19,21 @@ pub(in crate::plugin) struct Viewer {
     pub(super) path: String,
     pub(super) carrier: net::Carrier,
     pub(super) since: Instant,
-    pub(super) session: Session,
+    pub(super) session: Arc<Session>,
 }
 
 impl Viewer {
     /// What an application is told of it.
     pub(in crate::plugin) fn structure(&self) -> gst::Structure {
         let stats = self.session.stats();
-        let milliseconds =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         gst::Structure::builder("moq-viewer")
             .field("id", self.id)
             .field("address", self.address.to_string())
             .field("path", &self.path)
             .field("version", self.session.version_name())
             .field("transport", self.carrier.name())
-            .field("connected-for", milliseconds(self.since.elapsed()))
+            .field("connected-for", nanos(self.since.elapsed()))
             .field(
                 "subscriptions",
                 u32::try_from(stats.tracks.len()).unwrap_or(u32::MAX),
@@ -43,9 +42,9 @@ impl Viewer {
             .field("frames", stats.sent.frames + stats.received.frames)
             .field("bytes", stats.sent.bytes + stats.received.bytes)
             .field("skipped-groups", stats.sent.old + stats.received.old)
-            .field("network-bytes-sent", stats.bytes_sent.unwrap_or(0))
+            .field("bytes-sent", stats.bytes_sent.unwrap_or(0))
             .field("packets-lost", stats.packets_lost.unwrap_or(0))
-            .field("round-trip-time", stats.rtt.map_or(0, milliseconds))
+            .field("rtt", stats.rtt.map_or(0, nanos))
             .field("send-bitrate", stats.send_rate.unwrap_or(0))
             .build()
     }

@@ -69,12 +69,12 @@
 //! | `id` | uint64 | its number, which no other has in this run |
 //! | `address`, `path` | string | where it comes from, and the root of what it sees |
 //! | `version`, `transport` | string | what it speaks, as `moq-version` and `transport` |
-//! | `connected-for` | uint64 | milliseconds since it came |
+//! | `connected-for` | uint64 | nanoseconds since it came |
 //! | `subscriptions` | uint | tracks that it is sent now |
 //! | `groups`, `frames`, `bytes` | uint64 | what it was sent, and the payload |
 //! | `skipped-groups` | uint64 | groups that became too old before it had taken them |
-//! | `network-bytes-sent`, `packets-lost` | uint64 | with everything that the network adds, and what it lost |
-//! | `round-trip-time`, `send-bitrate` | uint64 | milliseconds; bit/s that could be sent now |
+//! | `bytes-sent`, `packets-lost` | uint64 | with headers and what was sent twice, and packets lost |
+//! | `rtt`, `send-bitrate` | uint64 | smoothed round-trip time in nanoseconds; bit/s that could be sent now |
 //!
 //! The `stats` of a pad have the last four for that pad.
 
@@ -82,10 +82,14 @@ mod flow;
 mod format;
 mod imp;
 mod interleave;
+mod keyunit;
 mod movie;
+mod options;
 mod pace;
 mod pad;
 mod stream;
+mod tags;
+mod timeline;
 
 use gst::{glib, prelude::*};
 
