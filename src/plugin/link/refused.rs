@@ -78,6 +78,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_counted_always_and_told_of_once_in_a_while() {
+        gst::init().expect("GStreamer can be started");
         let counts = Counts::default();
         assert!(counts.add(Refused::Idle));
         assert!(!counts.add(Refused::Idle));
