@@ -9,6 +9,9 @@ pub enum Error {
     /// A frame does not start with a whole timestamp.
     #[error("a frame of {0} bytes is too short for its timestamp")]
     Timestamp(usize),
+    /// Broken NAL units.
+    #[error("{0}")]
+    Nal(&'static str),
     /// Broken H.264 configuration or bitstream.
     #[error("H.264: {0}")]
     H264(&'static str),
@@ -18,4 +21,22 @@ pub enum Error {
     /// Broken Opus configuration.
     #[error("Opus: {0}")]
     Opus(&'static str),
+    /// Broken H.265 configuration or bitstream.
+    #[error("H.265: {0}")]
+    H265(&'static str),
+    /// Broken AV1 configuration or bitstream.
+    #[error("AV1: {0}")]
+    Av1(&'static str),
+    /// Broken VP9 configuration.
+    #[error("VP9: {0}")]
+    Vp9(&'static str),
+    /// Broken FLAC configuration.
+    #[error("FLAC: {0}")]
+    Flac(&'static str),
+    /// Broken MPEG audio.
+    #[error("MPEG audio: {0}")]
+    MpegAudio(&'static str),
+    /// Broken WebVTT.
+    #[error("WebVTT: {0}")]
+    Vtt(&'static str),
 }

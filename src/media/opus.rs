@@ -1,5 +1,7 @@
 //! Opus: the identification header (RFC 7845, section 5.1) and its form in MP4 (`dOps`).
 
+use std::time::Duration;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::Error;
@@ -8,6 +10,29 @@ use super::Error;
 pub const CODEC: &str = "opus";
 /// The rate at which Opus is decoded, whatever was fed to the encoder.
 pub const SAMPLE_RATE: u32 = 48_000;
+
+/// How long the sound of a packet lasts (RFC 6716, section 3.1); `None` for what is no packet.
+pub fn packet_duration(packet: &[u8]) -> Option<Duration> {
+    let toc = *packet.first()?;
+    // In units of 2.5 ms: what is coded as speech, as both, and as music.
+    let frame = match toc >> 3 {
+        config @ 0..12 => [4, 8, 16, 24][usize::from(config % 4)],
+        config @ 12..16 => [4, 8][usize::from(config % 2)],
+        config => 1 << (config % 4),
+    };
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(packet.get(1)? & 0x3f),
+    };
+    let units = frames * frame;
+    (1..=MAX_PACKET)
+        .contains(&units)
+        .then(|| Duration::from_micros(2_500) * units)
+}
+
+/// No packet is longer than 120 ms.
+const MAX_PACKET: u32 = 48;
 
 /// An identification header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +60,11 @@ pub struct Mapping {
     pub coupled: u8,
     /// For each output channel the decoded channel that it takes, or 255 for silence.
     pub table: Vec<u8>,
+}
+
+/// Whether this is a header that a muxer put into the stream, and no packet.
+pub fn is_header(payload: &[u8]) -> bool {
+    payload.starts_with(MAGIC) || payload.starts_with(b"OpusTags")
 }
 
 impl Head {
@@ -232,6 +262,20 @@ mod tests {
             for size in 0..bytes.len() {
                 assert!(Head::parse(&bytes[..size]).is_err(), "{size}");
             }
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_packet_tell_how_long_it_lasts() {
+        let duration = |packet: &[u8]| packet_duration(packet).map(|time| time.as_micros());
+        // 20 ms of music in one frame, as most encoders write it.
+        assert_eq!(duration(&[0xfc, 1, 2]), Some(20_000));
+        assert_eq!(duration(&[0x80]), Some(2_500));
+        assert_eq!(duration(&[0x18]), Some(60_000));
+        assert_eq!(duration(&[0x69]), Some(40_000));
+        assert_eq!(duration(&[0x0b, 0x82]), Some(40_000));
+        for nothing in [&[][..], &[0x03], &[0x03, 0], &[0x1b, 63]] {
+            assert_eq!(duration(nothing), None);
         }
     }
 

@@ -4,18 +4,28 @@
 //! difference of arrival and media time over all tracks. A viewer that joins gets a backlog in one
 //! burst: nothing is mapped until that burst has ended, and what is older than the live edge lies
 //! before [`Timeline::start`]. Later the mapping follows the drift of two clocks slowly, and jumps
-//! where the media time itself does.
+//! where the media time itself does, or where everything is late for good.
 //!
-//! Every time here is an argument; running times are microseconds that may be negative, because a
-//! backlog can be older than the pipeline.
+//! A recorder wants every frame once, in order, and not when it was made: see [`Keep`].
+//!
+//! Every time here is an argument, in microseconds. Media times are those at which frames are to be
+//! decoded, which is what a publisher sends them by; with reordering, the first may be negative.
+//! Running times may be negative too, because a backlog can be older than the pipeline.
+
+mod era;
+mod join;
+mod lateness;
 
 use std::time::Duration;
 
-use super::Micros;
+use era::Era;
+use join::Join;
+use lateness::{Jitter, Lateness};
 
 /// One mapping from media time to running time.
 #[derive(Debug)]
 pub struct Timeline {
+    keep: Keep,
     /// A frame that came at most this much after the fastest is shown in time.
     tolerance: i64,
     phase: Phase,
@@ -24,11 +34,35 @@ pub struct Timeline {
     /// The mapping before the media time was last restarted, for tracks that are still there.
     previous: Option<Era>,
     tracks: Vec<Track>,
+    lateness: Lateness,
+    /// A recording does not go back behind this running time.
+    floor: i64,
+}
+
+/// What a viewer wants of a broadcast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// To see what happens now.
+    #[default]
+    Live,
+    /// To have every frame. What was there at the join is moved behind the beginning of the running
+    /// time as a whole, the mapping then stays as it is however late frames are, and what comes
+    /// after a restart of the media time follows what was before.
+    Everything,
 }
 
 /// Names a track of one [`Timeline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrackId(usize);
+
+/// What is to be said of a frame that arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// The running time of the track jumps here.
+    pub jumped: bool,
+    /// How much later than the fastest it came; zero while the join is under way.
+    pub late: Duration,
+}
 
 impl Timeline {
     /// The longest that a join waits for the live edge, from the first frame on.
@@ -36,13 +70,16 @@ impl Timeline {
 
     /// A timeline without tracks. Frames that arrive at most `tolerance` later than the fastest are
     /// in time; sinks wait that long.
-    pub fn new(tolerance: Duration) -> Self {
+    pub fn new(tolerance: Duration, keep: Keep) -> Self {
         Self {
+            keep,
             tolerance: micros(tolerance),
             phase: Phase::Joining(Join::default()),
             era: Era::new(0, 0, 0),
             previous: None,
             tracks: Vec::new(),
+            lateness: Lateness::default(),
+            floor: 0,
         }
     }
 
@@ -57,33 +94,52 @@ impl Timeline {
         self.tolerance = micros(tolerance);
     }
 
+    /// The publisher says that frames of this track may be so late.
+    pub fn set_announced_jitter(&mut self, track: TrackId, jitter: Duration) {
+        self.tracks[track.0].announced = jitter;
+    }
+
     /// Forgets the mapping: the next frames are a join. For a pipeline that was paused, or a
     /// broadcast that came back.
     pub fn rejoin(&mut self) {
+        if self.keep == Keep::Everything && matches!(self.phase, Phase::Joined { .. }) {
+            let newest = self.tracks.iter().filter_map(|track| track.newest).max();
+            let newest = newest.map_or(0, |newest| newest.saturating_add(self.era.offset));
+            self.floor = self.floor.max(newest + STEP);
+        }
         self.phase = Phase::Joining(Join::default());
         self.previous = None;
-        self.tracks.fill_with(Track::default);
+        for track in &mut self.tracks {
+            *track = Track {
+                announced: track.announced,
+                ..Track::default()
+            };
+        }
     }
 
-    /// Learns that a frame of `media` time was there at running time `arrival`. True when the
-    /// running time of this track jumps here, which [`Self::running_time`] then takes into account.
-    pub fn observe(&mut self, track: TrackId, media: Micros, arrival: Duration) -> bool {
-        let (media, arrival) = (media.as_micros() as i64, micros(arrival));
+    /// Learns that a frame of `media` time was there at running time `arrival`.
+    /// [`Self::running_time`] then takes that into account.
+    pub fn observe(&mut self, track: TrackId, media: i64, arrival: Duration) -> Arrival {
+        let (media, arrival) = (within(media), micros(arrival));
+        let delay = arrival - media;
         let state = &mut self.tracks[track.0];
+        state.jitter.note(delay);
         if let Phase::Joining(join) = &mut self.phase {
             let ready = join.observe(state, media, arrival);
             state.advance(media, arrival);
             if ready {
                 self.fix(arrival);
             }
-            return false;
+            return Arrival::default();
         }
 
-        let delay = arrival - media;
         let back = state
             .newest
             .is_some_and(|newest| media < newest - REORDERING);
         let first = state.newest.is_none();
+        let leap = state
+            .newest
+            .is_some_and(|newest| (media - newest) - (arrival - state.arrival) > LEAP);
         if back {
             state.newest = None;
         }
@@ -92,23 +148,38 @@ impl Timeline {
             Some(previous) if previous.id == state.era => previous,
             _ => &self.era,
         };
-        let ahead = delay < own.offset - RESTART;
+        let ahead = match self.keep {
+            Keep::Live => delay < own.offset - RESTART,
+            Keep::Everything => leap,
+        };
         if back || ahead || first {
             // The track is where the others went already, or is the first to go there.
             if !self.era.fits(delay) && (back || ahead) {
                 let id = self.era.id + 1;
-                let old = std::mem::replace(&mut self.era, Era::new(id, delay, arrival));
+                let mut offset = delay;
+                if self.keep == Keep::Everything {
+                    offset = offset.max(self.floor + STEP - media);
+                }
+                let old = std::mem::replace(&mut self.era, Era::new(id, offset, arrival));
                 self.previous = Some(old);
             }
             state.era = self.era.id;
         } else if own.id != self.era.id {
-            return false;
+            return Arrival::default();
         }
-        self.era.follow(delay, arrival, self.tolerance);
+        match self.keep {
+            Keep::Live => self.era.follow(delay, arrival, self.tolerance),
+            Keep::Everything => self.floor = self.floor.max(within(media + self.era.offset)),
+        }
         let seen = (state.era, self.era.jumps);
         let jumped = state.seen != seen && !first;
         state.seen = seen;
-        jumped
+        let late = delay - self.era.offset;
+        self.lateness.note(late, arrival);
+        Arrival {
+            jumped,
+            late: Duration::from_micros(late.max(0) as u64),
+        }
     }
 
     /// Ends a join that has taken its longest; true once the mapping is fixed.
@@ -137,8 +208,8 @@ impl Timeline {
         Some(Duration::from_micros((*first).max(0) as u64) + Self::JOIN_LIMIT)
     }
 
-    /// The running time of the live edge at the join: what lies before it is decoded but not
-    /// shown. `None` while the join is under way.
+    /// The running time of the live edge at the join, or of the oldest frame where everything is kept: what lies
+    /// before it is decoded but not shown. `None` while the join is under way.
     pub fn start(&self) -> Option<i64> {
         match self.phase {
             Phase::Joining(_) => None,
@@ -146,39 +217,52 @@ impl Timeline {
         }
     }
 
-    /// The running time of a frame. `None` while the join is under way.
-    pub fn running_time(&self, track: TrackId, media: Micros) -> Option<i64> {
+    /// The running time of a media time. `None` while the join is under way.
+    pub fn running_time(&self, track: TrackId, media: i64) -> Option<i64> {
         self.start()?;
         let era = match &self.previous {
             Some(previous) if previous.id == self.tracks[track.0].era => previous,
             _ => &self.era,
         };
-        Some((media.as_micros() as i64).saturating_add(era.offset))
+        Some(media.saturating_add(era.offset))
+    }
+
+    /// How irregularly the frames of a track arrive: the smoothed difference of neighbours, as in RFC 3550, section 6.4.1.
+    pub fn jitter(&self, track: TrackId) -> Duration {
+        self.tracks[track.0].jitter.value()
+    }
+
+    /// The tolerance with which the frames of the last seconds, and those that the publisher warns of, would be in time.
+    /// A single one that was later does not count.
+    pub fn wanted_tolerance(&self) -> Duration {
+        let announced = self.tracks.iter().map(|track| track.announced).max();
+        self.lateness.usual().max(announced.unwrap_or_default())
     }
 
     fn fix(&mut self, now: i64) {
-        let Phase::Joining(join) = &mut self.phase else {
+        let Phase::Joining(join) = &self.phase else {
             return;
         };
-        let offset = join
-            .frames
-            .iter()
-            .map(|frame| frame.delay)
-            .min()
-            .unwrap_or(0);
-        let in_time = join
-            .frames
-            .iter()
-            .filter(|frame| frame.delay - offset <= self.tolerance);
-        let edge = in_time.map(|frame| frame.media).min().unwrap_or(0);
+        let mut offset = join.fastest().unwrap_or(0);
+        let start = match self.keep {
+            Keep::Live => {
+                let edge = join.oldest_in_time(offset, self.tolerance).unwrap_or(0);
+                // The pipeline starts at zero: what would be before is not shown either.
+                edge.saturating_add(offset).max(0)
+            }
+            Keep::Everything => {
+                let oldest = join.oldest.unwrap_or(0);
+                let start = (oldest + offset).max(self.floor);
+                offset = start - oldest;
+                start
+            }
+        };
         let id = self.era.id + 1;
         self.era = Era::new(id, offset, now);
         let seen = (id, self.era.jumps);
         for track in &mut self.tracks {
             (track.era, track.seen) = (id, seen);
         }
-        // The pipeline starts at zero: what would be before is not shown either.
-        let start = edge.saturating_add(offset).max(0);
         self.phase = Phase::Joined { start };
     }
 }
@@ -187,58 +271,15 @@ impl Timeline {
 const REORDERING: i64 = 1_000_000;
 /// So much faster than ever before: the publisher's time went ahead.
 const RESTART: i64 = 1_000_000;
-/// Corrections of this size are made at once.
-const JUMP: i64 = 60_000;
-/// Corrections below are made at this rate, in microseconds per second.
-const SLEW: i64 = 2_000;
-/// How long one minimum counts, and how many count at a time.
-const BUCKET: i64 = 500_000;
-const BUCKETS: usize = 4;
-/// Of the frames of a join only the newest are of interest.
-const MAX_JOIN: usize = 1024;
+/// More than this cannot be missing in between: the publisher's time went ahead.
+const LEAP: i64 = 10_000_000;
+/// What follows a restart in a recording begins so much later than what was before.
+const STEP: i64 = 20_000;
 
 #[derive(Debug)]
 enum Phase {
     Joining(Join),
     Joined { start: i64 },
-}
-
-/// What came before the mapping was fixed.
-#[derive(Debug, Default)]
-struct Join {
-    /// When the first frame came.
-    first: Option<i64>,
-    frames: Vec<Arrival>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Arrival {
-    media: i64,
-    delay: i64,
-}
-
-impl Join {
-    /// True when the burst has ended: two frames in a row took their time to come. One may be a
-    /// pause of the network.
-    fn observe(&mut self, track: &mut Track, media: i64, arrival: i64) -> bool {
-        self.first.get_or_insert(arrival);
-        if self.frames.len() >= MAX_JOIN {
-            self.frames.remove(0);
-        }
-        self.frames.push(Arrival {
-            media,
-            delay: arrival - media,
-        });
-        let Some(newest) = track.newest else {
-            return false;
-        };
-        if media <= newest {
-            return false;
-        }
-        let at_pace = 2 * (arrival - track.arrival) >= media - newest;
-        track.at_pace = if at_pace { track.at_pace + 1 } else { 0 };
-        track.at_pace >= 2
-    }
 }
 
 /// What is known of one track.
@@ -253,6 +294,8 @@ struct Track {
     arrival: i64,
     /// Frames in a row that came at the pace of their timestamps.
     at_pace: u32,
+    jitter: Jitter,
+    announced: Duration,
 }
 
 impl Track {
@@ -264,79 +307,15 @@ impl Track {
     }
 }
 
-/// The mapping between two restarts of the media time.
-#[derive(Debug)]
-struct Era {
-    id: u64,
-    /// Running time minus media time.
-    offset: i64,
-    jumps: u64,
-    /// Minima of the delay, the newest last, and when the newest began.
-    minima: Vec<i64>,
-    bucket: i64,
-    /// When the offset was last brought nearer to the minimum.
-    moved: i64,
-}
+/// Far beyond any time that is meant, and far from an overflow.
+const LIMIT: i64 = i64::MAX / 8;
 
-impl Era {
-    fn new(id: u64, offset: i64, now: i64) -> Self {
-        Self {
-            id,
-            offset,
-            jumps: 0,
-            minima: Vec::new(),
-            bucket: now,
-            moved: now,
-        }
-    }
-
-    fn fits(&self, delay: i64) -> bool {
-        (delay - self.offset).abs() <= RESTART
-    }
-
-    fn follow(&mut self, delay: i64, now: i64, tolerance: i64) {
-        if delay < self.offset - JUMP {
-            return self.jump(delay, now);
-        }
-        if self.minima.is_empty() || now - self.bucket >= BUCKET {
-            if self.minima.len() == BUCKETS {
-                self.minima.remove(0);
-            }
-            self.minima.push(delay);
-            self.bucket = now;
-        }
-        if let Some(newest) = self.minima.last_mut() {
-            *newest = delay.min(*newest);
-        }
-        if self.minima.len() < BUCKETS {
-            self.moved = now;
-            return;
-        }
-        let minimum = self.minima.iter().copied().min().unwrap_or(delay);
-        let error = minimum - self.offset;
-        if error > JUMP.max(tolerance) {
-            // Whatever the reason, nothing would ever be in time again.
-            return self.jump(minimum, now);
-        }
-        let step = (now - self.moved).clamp(0, 1_000_000) * SLEW / 1_000_000;
-        if step > 0 {
-            self.offset += error.clamp(-step, step);
-            self.moved = now;
-        }
-    }
-
-    fn jump(&mut self, offset: i64, now: i64) {
-        *self = Self {
-            jumps: self.jumps + 1,
-            ..Self::new(self.id, offset, now)
-        };
-    }
+fn within(time: i64) -> i64 {
+    time.clamp(-LIMIT, LIMIT)
 }
 
 fn micros(time: Duration) -> i64 {
-    i64::try_from(time.as_micros())
-        .unwrap_or(i64::MAX / 4)
-        .min(i64::MAX / 4)
+    i64::try_from(time.as_micros()).map_or(LIMIT, within)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use quinn::{
-    ClientConfig, ConnectionError, Endpoint, EndpointConfig, TokioRuntime, TransportConfig,
+    ClientConfig, ConnectionError, Endpoint, TokioRuntime, TransportConfig,
     crypto::rustls::QuicClientConfig,
 };
 use tokio::{net, task::JoinSet, time};
@@ -345,7 +345,7 @@ impl Dial {
         let socket = socket::towards(address).map_err(unreachable)?;
         let runtime = Arc::new(TokioRuntime);
         let endpoint =
-            Endpoint::new(EndpointConfig::default(), None, socket, runtime).map_err(unreachable)?;
+            Endpoint::new(Quic::endpoint(), None, socket, runtime).map_err(unreachable)?;
         let connection = endpoint
             .connect_with(config, address, &self.target.server_name())
             .map_err(|error| broken(error.to_string()))?

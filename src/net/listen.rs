@@ -9,7 +9,7 @@ use std::{
 };
 
 use quinn::{
-    Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime, VarInt,
+    Endpoint, Incoming, Runtime, ServerConfig, TokioRuntime, VarInt,
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use tokio::{
@@ -97,7 +97,7 @@ impl Listener {
             .map_err(failed)?;
         let socket = Arc::new(socket);
         let endpoint = Endpoint::new_with_abstract_socket(
-            EndpointConfig::default(),
+            Quic::endpoint(),
             Some(config),
             socket.clone(),
             runtime,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quinn::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt, congestion};
+use quinn::{EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt, congestion};
 
 /// What a user may set about a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,15 @@ impl Quic {
         Arc::new(config)
     }
 
+    /// What holds for every connection of a socket.
+    pub(super) fn endpoint() -> EndpointConfig {
+        let mut config = EndpointConfig::default();
+        config
+            .max_udp_payload_size(LARGEST_PACKET)
+            .expect("QUIC has packets of this size");
+        config
+    }
+
     /// The same for streams inside a WebSocket, as far as they have it.
     pub(super) fn multiplexed(&self) -> qmux::Config {
         let mut config = qmux::Config::default();
@@ -94,8 +103,9 @@ impl Quic {
     }
 }
 
-/// Tried where the path may carry it, as the loopback interface and studio networks with jumbo frames do: a frame then
-/// takes a few packets instead of a dozen. 9000 bytes of Ethernet less the headers of IPv6 and UDP.
+/// Tried, and taken from a peer, where the path may carry it, as the loopback interface and studio networks with jumbo
+/// frames do: a frame then takes a few packets instead of a dozen. 9000 bytes of Ethernet less the headers of IPv6 and
+/// UDP.
 const LARGEST_PACKET: u16 = 8952;
 
 /// A group is a stream and audio may have one per packet: enough for many tracks on a long round trip. Each one allowed costs a

@@ -106,6 +106,38 @@ impl SampleReader {
         self.skipped
     }
 
+    /// Leaves the group that is read now for one that is newer and whose first frame is there; false without one.
+    /// For samples that come too late to be of use. Cancel safe.
+    pub async fn leave(&mut self) -> bool {
+        let Some(current) = &self.current else {
+            // It was read to its end, and the next is on.
+            return !self.waiting.is_empty();
+        };
+        let sequence = current.group.info.sequence;
+        if self.track.latest().is_none_or(|latest| latest <= sequence) {
+            return false;
+        }
+        while let Some(Ok(Some(group))) = at_once(self.track.recv_group()).await {
+            self.arrived(group);
+        }
+        let mut found = None;
+        for (sequence, waiting) in &self.waiting {
+            let mut group = waiting.group.clone();
+            if let Some(Ok(Some(_))) = at_once(group.read_frame_chunks()).await {
+                found = Some(*sequence);
+                break;
+            }
+        }
+        let Some(sequence) = found else {
+            return false;
+        };
+        self.skipped += sequence.saturating_sub(self.next.unwrap_or(sequence));
+        self.waiting = self.waiting.split_off(&sequence);
+        self.next = Some(sequence);
+        self.give_up();
+        true
+    }
+
     /// The next sample; `None` when the publisher ended the track. Cancel safe.
     ///
     /// # Errors
@@ -257,6 +289,15 @@ impl SampleReader {
             group: current.group.info.sequence,
             payload: gather(payload),
         }))
+    }
+}
+
+/// What is ready without waiting.
+async fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = future::ready(()) => None,
     }
 }
 

@@ -160,6 +160,27 @@ async fn a_group_that_stands_still_is_left_once_a_newer_one_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_is_left_for_the_first_newer_one_that_can_be_decoded() {
+    let mut fixture = Fixture::new("media");
+    let mut reader = fixture.reader(&video());
+    let _slow = fixture.group(0, &[0, 1, 2]);
+    assert_eq!(next(&mut reader).await, Some((0, 0, true, false)));
+    assert!(!reader.leave().await);
+    let _empty = fixture.group(1, &[]);
+    assert!(!reader.leave().await);
+    assert_eq!(next(&mut reader).await, Some((1, 0, false, false)));
+    let _newer = fixture.group(2, &[20]);
+    let _newest = fixture.group(3, &[30]);
+    assert!(reader.leave().await);
+    assert_eq!(next(&mut reader).await, Some((20, 2, true, true)));
+    assert_eq!(reader.skipped_groups(), 2);
+    assert!(reader.leave().await);
+    assert_eq!(next(&mut reader).await, Some((30, 3, true, true)));
+    assert!(!reader.leave().await);
+    assert_eq!(reader.skipped_groups(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_complete_of_an_aborted_group_is_read() {
     let mut fixture = Fixture::new("media");
     let mut reader = fixture.reader(&video());

@@ -142,36 +142,6 @@ fn it_can_be_stopped_from_its_own_message() {
 }
 
 #[test]
-fn caps_without_codec_data_are_refused_with_advice() {
-    let refused = [
-        (
-            "video/x-h264,stream-format=avc,alignment=au",
-            "H.264 caps with stream-format=avc have no codec_data: put h264parse before the sink",
-        ),
-        (
-            "audio/mpeg,mpegversion=4,stream-format=raw,channels=2,rate=48000",
-            "AAC caps have no codec_data: put aacparse before the sink, or use an encoder that gives it",
-        ),
-        (
-            "audio/x-opus,channels=6,channel-mapping-family=1",
-            "Opus with 6 channels (mapping family 1) cannot be published: mono and stereo can",
-        ),
-    ];
-    for (caps, sentence) in refused {
-        let sink = Sink::listening();
-        sink.set_state(gst::State::Playing);
-        let feed = sink.feed_raw();
-        feed.event(gst::event::StreamStart::new("test"));
-        feed.caps(caps);
-        feed.segment();
-        assert_eq!(feed.push(Some(0), b"x"), Err(gst::FlowError::NotNegotiated));
-        let error = sink.error();
-        assert!(error.matches(gst::StreamError::Format));
-        assert_eq!(error.message(), sentence);
-    }
-}
-
-#[test]
 fn data_without_caps_is_refused() {
     let sink = Sink::listening();
     sink.set_state(gst::State::Playing);
@@ -180,30 +150,6 @@ fn data_without_caps_is_refused() {
     feed.segment();
     assert_eq!(feed.push(Some(0), b"x"), Err(gst::FlowError::NotNegotiated));
     assert!(sink.error().matches(gst::CoreError::Negotiation));
-}
-
-#[test]
-fn times_are_running_times_and_odd_ones_are_published_as_documented() {
-    let sink = Sink::listening();
-    sink.element.set_property("sync", false);
-    sink.set_state(gst::State::Playing);
-    let feed = sink.feed(OPUS);
-    feed.push(Some(1000), b"first").unwrap();
-    let viewer = Viewer::new(&sink);
-    let mut track = viewer.subscribe("audio0");
-    let mut next = || viewer.group(&mut track).expect("a group");
-    assert_eq!(next(), [(1_000_000, Bytes::from_static(b"first"))]);
-    feed.push(Some(500), b"back").unwrap();
-    assert_eq!(next(), [(500_000, Bytes::from_static(b"back"))]);
-    feed.push(None, b"no time").unwrap();
-    assert_eq!(next(), [(520_000, Bytes::from_static(b"no time"))]);
-    feed.push(Some(600), b"").unwrap();
-    feed.push(Some(700), b"after an empty one").unwrap();
-    assert_eq!(
-        next(),
-        [(700_000, Bytes::from_static(b"after an empty one"))]
-    );
-    assert_eq!(sink.stat("frames"), 4);
 }
 
 #[test]

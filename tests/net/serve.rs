@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use gstmoq::net::{Kind, Listener, Tls, connect};
+use gstmoq::net::{Kind, Listener, Tls, Transport, connect};
 use rustls::pki_types::CertificateDer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -49,6 +49,23 @@ async fn the_client_chooses_the_sub_protocol() {
         assert_eq!(connected.transport.protocol(), agreed);
         assert_eq!(accepted.transport.protocol(), agreed);
     }
+}
+
+#[tokio::test]
+async fn packets_grow_where_the_path_carries_larger_ones() {
+    let server = listen("127.0.0.1:0", &["moql"]).await;
+    let options = options(&format!("moql://{}/", server.local_addr()), insecure());
+    let (connected, accepted) = session(server, &options).await;
+    let size = |transport: &Transport| {
+        let connection = transport.connection().expect("it is QUIC");
+        connection.stats().path.current_mtu
+    };
+    within(async {
+        while size(&connected.transport) < 8952 || size(&accepted.transport) < 8952 {
+            echo(&connected, &accepted).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

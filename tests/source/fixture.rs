@@ -6,6 +6,7 @@ use std::{
         Mutex, Once,
         mpsc::{Receiver, Sender, channel},
     },
+    task::{Context, Waker},
     time::{Duration, Instant},
 };
 
@@ -196,6 +197,20 @@ impl Camera {
             .write_frame_chunks([header, Bytes::from(payload)])
             .expect("open");
         self.written = self.written.wrapping_add(1);
+    }
+
+    /// Breaks one track off.
+    pub(crate) fn abort(&mut self, track: &str) {
+        let (track, _) = self.tracks.remove(track).expect("a track of this camera");
+        track.abort(gstmoq::moq_lite::Error::App(7));
+    }
+
+    /// Whether anybody reads the track.
+    pub(crate) fn is_read(&self, track: &str) -> bool {
+        let (track, _) = self.tracks.get(track).expect("a track of this camera");
+        let unused = std::pin::pin!(track.unused());
+        let mut context = Context::from_waker(Waker::noop());
+        unused.poll(&mut context).is_pending()
     }
 
     /// Pictures, and from `audio` on sound, at the pace of their timestamps.

@@ -5,9 +5,9 @@ mod nal;
 mod profile;
 mod sps;
 
+pub use super::nal::{Format, NalUnits, nal_units, validate};
 pub use avcc::Avcc;
-pub use nal::{
-    Format, IDR, NalUnits, PPS, SPS, has_parameter_sets, is_keyframe, kind, nal_units, validate,
-};
+pub use nal::{IDR, PPS, SPS, has_parameter_sets, is_keyframe, kind};
 pub use profile::Profile;
+pub(super) use sps::PIXEL_ASPECTS;
 pub use sps::Sps;

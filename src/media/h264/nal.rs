@@ -1,6 +1,6 @@
-//! NAL units of an access unit in either bitstream format.
+//! What the NAL units of an access unit are.
 
-use crate::media::Error;
+use crate::media::nal::{Format, headers};
 
 /// NAL unit type of a slice of an instantaneous decoder refresh picture.
 pub const IDR: u8 = 5;
@@ -8,69 +8,6 @@ pub const IDR: u8 = 5;
 pub const SPS: u8 = 7;
 /// NAL unit type of a picture parameter set.
 pub const PPS: u8 = 8;
-
-/// How NAL units are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// By start codes of three or four bytes (Annex B).
-    ByteStream,
-    /// By a length of this many bytes (1 to 4) before each unit.
-    LengthPrefixed(u8),
-}
-
-/// Every NAL unit of `data`, header byte first, without start code or length.
-///
-/// Never fails: broken lengths end the iteration ([`validate`] tells), bytes before the first start
-/// code are skipped, empty units are left out.
-pub fn nal_units(data: &[u8], format: Format) -> NalUnits<'_> {
-    NalUnits {
-        rest: match format {
-            Format::ByteStream => start_code(data).map_or(&[], |start| &data[start.end..]),
-            Format::LengthPrefixed(_) => data,
-        },
-        format,
-    }
-}
-
-/// Iterator of [`nal_units`].
-#[derive(Debug, Clone)]
-pub struct NalUnits<'a> {
-    /// For a byte-stream this starts behind a start code.
-    rest: &'a [u8],
-    format: Format,
-}
-
-impl<'a> Iterator for NalUnits<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while !self.rest.is_empty() {
-            let unit = match self.format {
-                Format::ByteStream => match start_code(self.rest) {
-                    Some(code) => {
-                        let unit = &self.rest[..code.start];
-                        self.rest = &self.rest[code.end..];
-                        unit
-                    }
-                    None => std::mem::take(&mut self.rest),
-                },
-                Format::LengthPrefixed(size) => {
-                    let (unit, rest) = split_length(self.rest, size).unwrap_or_default();
-                    self.rest = rest;
-                    unit
-                }
-            };
-            let unit = match self.format {
-                Format::ByteStream => trim_zeros(unit),
-                Format::LengthPrefixed(_) => unit,
-            };
-            if !unit.is_empty() {
-                return Some(unit);
-            }
-        }
-        None
-    }
-}
 
 /// The type of a NAL unit; 0 (which is unspecified) for an empty one.
 pub fn kind(unit: &[u8]) -> u8 {
@@ -92,62 +29,8 @@ pub fn has_parameter_sets(access_unit: &[u8], format: Format) -> bool {
     sps && pps
 }
 
-/// Checks that the lengths of a length-prefixed access unit add up to its size, without looking into it.
-pub fn validate(access_unit: &[u8], length_size: u8) -> Result<(), Error> {
-    let mut rest = access_unit;
-    while !rest.is_empty() {
-        (_, rest) = split_length(rest, length_size).ok_or(Error::H264(
-            "the NAL unit lengths do not add up to the size of the access unit",
-        ))?;
-    }
-    Ok(())
-}
-
-/// The types of the NAL units; unlike [`nal_units`] it does not search for the end of a unit before
-/// it gives its type, so looking at the head of an access unit costs little.
 fn kinds(data: &[u8], format: Format) -> impl Iterator<Item = u8> {
-    let mut rest = data;
-    std::iter::from_fn(move || match format {
-        Format::ByteStream => {
-            rest = &rest[start_code(rest)?.end..];
-            rest.first().map(|header| header & 0x1f)
-        }
-        Format::LengthPrefixed(size) => {
-            let unit;
-            (unit, rest) = split_length(rest, size)?;
-            Some(kind(unit))
-        }
-    })
-}
-
-/// Where the next `00 00 01` is. The zero that makes it a four byte code counts to what precedes.
-fn start_code(data: &[u8]) -> Option<std::ops::Range<usize>> {
-    let mut at = 2;
-    while let Some(&byte) = data.get(at) {
-        match byte {
-            0 => at += 1,
-            1 if data[at - 2..at] == [0, 0] => return Some(at - 2..at + 1),
-            _ => at += 3,
-        }
-    }
-    None
-}
-
-/// A unit never ends in a zero byte; zeros there belong to the start code or are padding.
-fn trim_zeros(unit: &[u8]) -> &[u8] {
-    let end = unit
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    &unit[..end]
-}
-
-fn split_length(data: &[u8], size: u8) -> Option<(&[u8], &[u8])> {
-    let (prefix, rest) = data.split_at_checked(size.clamp(1, 4).into())?;
-    let length = prefix
-        .iter()
-        .fold(0u32, |length, byte| length << 8 | u32::from(*byte));
-    rest.split_at_checked(length as usize)
+    headers(data, format).map(|header| header & 0x1f)
 }
 
 #[cfg(test)]
@@ -166,48 +49,6 @@ mod tests {
             data.extend(*unit);
         }
         data
-    }
-
-    #[test]
-    fn start_codes_of_three_and_four_bytes_are_found() {
-        let units: Vec<_> = nal_units(STREAM, Format::ByteStream).collect();
-        assert_eq!(
-            units,
-            [
-                &[0x09, 0xf0][..],
-                &[0x67, 1, 2],
-                &[0x68, 3],
-                &[0x65, 0, 0, 3, 1]
-            ]
-        );
-    }
-
-    #[test]
-    fn a_start_code_is_found_at_every_position() {
-        for offset in 0..12 {
-            let mut data = vec![0xff; offset];
-            data.extend([0, 0, 1, 0x65, 0x88]);
-            let units: Vec<_> = nal_units(&data, Format::ByteStream).collect();
-            assert_eq!(units, [&[0x65, 0x88]], "{offset}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_every_size_are_read() {
-        for size in 1..=4 {
-            let data = prefixed(&[&[0x67, 1], &[], &[0x65, 2, 3]], size);
-            let format = Format::LengthPrefixed(size);
-            assert_eq!(
-                nal_units(&data, format).collect::<Vec<_>>(),
-                [&[0x67, 1][..], &[0x65, 2, 3]]
-            );
-            assert_eq!(validate(&data, size), Ok(()));
-            assert!(is_keyframe(&data, format));
-            for cut in 1..data.len() {
-                let whole = [size as usize + 2, 2 * size as usize + 2].contains(&cut);
-                assert_eq!(validate(&data[..cut], size).is_ok(), whole, "{cut}");
-            }
-        }
     }
 
     #[test]
@@ -236,31 +77,5 @@ mod tests {
             &prefixed(&[&[0x67], &[0x68], &[0x65]], 4),
             Format::LengthPrefixed(4)
         ));
-    }
-
-    #[test]
-    fn garbage_never_panics() {
-        let mut seed = 1u32;
-        let garbage: Vec<u8> = std::iter::repeat_with(|| {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            // Mostly zeros and ones, so that start codes occur.
-            [0, 0, 0, 1, 1, 2, 5, 0xff][(seed >> 29) as usize]
-        })
-        .take(2000)
-        .collect();
-        for start in 0..garbage.len() {
-            let data = &garbage[start..];
-            for format in [
-                Format::ByteStream,
-                Format::LengthPrefixed(0),
-                Format::LengthPrefixed(2),
-                Format::LengthPrefixed(9),
-            ] {
-                nal_units(data, format).for_each(|unit| assert!(!unit.is_empty()));
-                is_keyframe(data, format);
-                has_parameter_sets(data, format);
-            }
-            let _ = validate(data, 1);
-        }
     }
 }

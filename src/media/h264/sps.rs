@@ -1,7 +1,7 @@
 //! What a sequence parameter set says about the picture (ITU-T H.264, 7.3.2.1.1 and annex E).
 
 use super::{Profile, SPS, kind};
-use crate::media::{Error, bits::Bits};
+use crate::media::{Error, bits::Bits, nal::unescape};
 
 /// Size, shape and rate of the pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Sps {
     pub framerate: Option<f64>,
     /// Width and height of one pixel, where the stream says so.
     pub pixel_aspect: Option<(u16, u16)>,
+    /// How many pictures may come before one that is presented earlier, where the stream says so.
+    pub reordered: Option<u8>,
 }
 
 impl Sps {
@@ -60,12 +62,15 @@ fn read(profile: Profile, bits: &mut Bits<'_>) -> Result<Sps, Error> {
     } else {
         Vui::default()
     };
+    // Streams of the one have no B pictures, and those of the other have them in the order of presentation.
+    let never = profile.profile == BASELINE || picture.order == OUTPUT_ORDER;
     Ok(Sps {
         profile,
         width,
         height,
         framerate: vui.framerate,
         pixel_aspect: vui.pixel_aspect,
+        reordered: if never { Some(0) } else { vui.reordered },
     })
 }
 
@@ -73,6 +78,8 @@ fn read(profile: Profile, bits: &mut Bits<'_>) -> Result<Sps, Error> {
 struct Picture {
     chroma_format: u32,
     separate_planes: bool,
+    /// `pic_order_cnt_type`
+    order: u32,
     width: u32,
     height: u32,
     frames_only: bool,
@@ -101,6 +108,11 @@ impl Picture {
     }
 }
 
+/// Baseline profile.
+const BASELINE: u8 = 66;
+/// The `pic_order_cnt_type` of streams that do not reorder.
+const OUTPUT_ORDER: u32 = 2;
+
 /// Twice what the highest level allows.
 const MAX_SIDE: u64 = 1 << 15;
 
@@ -123,7 +135,8 @@ fn picture(profile: u8, bits: &mut Bits<'_>) -> Option<Picture> {
         }
     }
     bits.ue()?; // log2_max_frame_num_minus4
-    match bits.ue()? {
+    let order = bits.ue()?;
+    match order {
         0 => {
             bits.ue()?; // log2_max_pic_order_cnt_lsb_minus4
         }
@@ -154,6 +167,7 @@ fn picture(profile: u8, bits: &mut Bits<'_>) -> Option<Picture> {
     Some(Picture {
         chroma_format,
         separate_planes,
+        order,
         width,
         height,
         frames_only,
@@ -178,6 +192,7 @@ fn scaling_list(bits: &mut Bits<'_>, size: usize) -> Option<()> {
 struct Vui {
     framerate: Option<f64>,
     pixel_aspect: Option<(u16, u16)>,
+    reordered: Option<u8>,
 }
 
 fn vui(bits: &mut Bits<'_>) -> Vui {
@@ -207,6 +222,21 @@ fn vui(bits: &mut Bits<'_>) -> Vui {
             let (tick, scale) = (bits.read(32)?, bits.read(32)?);
             // A tick is the time of one field.
             vui.framerate = (tick > 0).then(|| f64::from(scale) / (2.0 * f64::from(tick)));
+            bits.flag()?; // fixed_frame_rate_flag
+        }
+        let network = bits.flag()? && hypothetical_decoder(bits)?;
+        let coding = bits.flag()? && hypothetical_decoder(bits)?;
+        if network || coding {
+            bits.flag()?; // low_delay_hrd_flag
+        }
+        bits.flag()?; // pic_struct_present_flag
+        if bits.flag()? {
+            bits.flag()?; // motion_vectors_over_pic_boundaries_flag
+            for _ in 0..4 {
+                bits.ue()?; // max_bytes_per_pic_denom, max_bits_per_mb_denom, log2_max_mv_length_*
+            }
+            let reordered = bits.ue()?; // max_num_reorder_frames
+            vui.reordered = u8::try_from(reordered).ok().filter(|frames| *frames <= 16);
         }
         Some(())
     };
@@ -215,8 +245,21 @@ fn vui(bits: &mut Bits<'_>) -> Vui {
     vui
 }
 
+/// Skips `hrd_parameters()`.
+fn hypothetical_decoder(bits: &mut Bits<'_>) -> Option<bool> {
+    let count = bits.ue().filter(|count| *count < 32)?;
+    bits.skip(8)?; // bit_rate_scale, cpb_size_scale
+    for _ in 0..=count {
+        bits.ue()?; // bit_rate_value_minus1
+        bits.ue()?; // cpb_size_value_minus1
+        bits.flag()?; // cbr_flag
+    }
+    bits.skip(20)?; // four lengths
+    Some(true)
+}
+
 /// Table E-1.
-const PIXEL_ASPECTS: [(u16, u16); 17] = [
+pub(in crate::media) const PIXEL_ASPECTS: [(u16, u16); 17] = [
     (0, 0),
     (1, 1),
     (12, 11),
@@ -235,21 +278,6 @@ const PIXEL_ASPECTS: [(u16, u16); 17] = [
     (3, 2),
     (2, 1),
 ];
-
-/// Removes the 3 of each `00 00 03`, which is there to keep start codes out.
-fn unescape(data: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(data.len());
-    let mut zeros = 0;
-    for &byte in data {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        out.push(byte);
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {
@@ -286,6 +314,7 @@ mod tests {
             height: 1080,
             framerate: Some(25.0),
             pixel_aspect: Some((4, 3)),
+            reordered: Some(2),
         };
         assert_eq!(Sps::parse(HIGH_422_INTERLACED), Ok(interlaced));
         let cropped = Sps {
@@ -294,6 +323,7 @@ mod tests {
             height: 100,
             framerate: Some(30_000.0 / 1001.0),
             pixel_aspect: Some((1, 1)),
+            reordered: Some(0),
         };
         assert_eq!(Sps::parse(CROPPED), Ok(cropped));
         let main = Sps {
@@ -302,6 +332,7 @@ mod tests {
             height: 720,
             framerate: Some(25.0),
             pixel_aspect: Some((1, 1)),
+            reordered: Some(0),
         };
         assert_eq!(Sps::parse(MAIN), Ok(main));
     }

@@ -6,16 +6,15 @@ const FRAME: i64 = 33_333;
 const LATENCY: Duration = Duration::from_millis(100);
 
 fn timeline() -> Timeline {
-    Timeline::new(LATENCY)
+    Timeline::new(LATENCY, Keep::Live)
 }
 
 fn observe(timeline: &mut Timeline, track: TrackId, media: i64, arrival: i64) -> bool {
-    let media = Micros::new_u64(media as u64).expect("small");
-    timeline.observe(track, media, Duration::from_micros(arrival as u64))
+    let arrival = Duration::from_micros(arrival as u64);
+    timeline.observe(track, media, arrival).jumped
 }
 
 fn running(timeline: &Timeline, track: TrackId, media: i64) -> i64 {
-    let media = Micros::new_u64(media as u64).expect("small");
     timeline.running_time(track, media).expect("joined")
 }
 
@@ -255,7 +254,7 @@ fn a_jump_ahead_is_followed_at_once() {
 }
 
 #[test]
-fn a_publisher_that_stood_still_is_late_for_two_seconds_at_most() {
+fn a_publisher_that_stood_still_is_late_for_less_than_two_seconds() {
     let mut timeline = timeline();
     let track = timeline.add_track();
     let mut jumps = Vec::new();
@@ -271,7 +270,7 @@ fn a_publisher_that_stood_still_is_late_for_two_seconds_at_most() {
         }
     }
     assert!(
-        jumps.len() == 1 && (100..=165).contains(&jumps[0]),
+        jumps.len() == 1 && (100..=150).contains(&jumps[0]),
         "{jumps:?}"
     );
     assert_eq!(
@@ -310,10 +309,102 @@ fn a_pipeline_that_was_paused_joins_again() {
 fn extreme_times_do_not_overflow() {
     let mut timeline = timeline();
     let track = timeline.add_track();
-    for (media, arrival) in [(Micros::MAX, Duration::ZERO), (Micros::ZERO, Duration::MAX)].repeat(6)
-    {
-        timeline.observe(track, media, arrival);
-        timeline.poll(Duration::MAX);
-        timeline.running_time(track, media);
+    for keep in [Keep::Live, Keep::Everything] {
+        timeline.keep = keep;
+        for (media, arrival) in [
+            (i64::MAX, Duration::ZERO),
+            (i64::MIN, Duration::MAX),
+            (0, Duration::MAX),
+        ]
+        .repeat(6)
+        {
+            timeline.observe(track, media, arrival);
+            timeline.poll(Duration::MAX);
+            timeline.running_time(track, media);
+        }
+        timeline.rejoin();
     }
+}
+
+#[test]
+fn a_network_that_falls_behind_is_not_followed_while_it_does() {
+    let mut timeline = timeline();
+    let track = timeline.add_track();
+    let mut latest = Duration::ZERO;
+    for frame in 0..140 {
+        // From the second second on, frames take half as long again as they may.
+        let behind = (frame - 60).max(0) * FRAME / 2;
+        let arrival = Duration::from_micros((1_000_000 + frame * FRAME + behind) as u64);
+        let seen = timeline.observe(track, frame * FRAME, arrival);
+        assert!(!seen.jumped, "frame {frame}");
+        latest = seen.late;
+    }
+    assert!(latest > Duration::from_secs(1), "{latest:?}");
+    // A group that overtakes the rest is in its place at once.
+    let arrival = 1_000_000 + 200 * FRAME;
+    assert!(!observe(&mut timeline, track, 200 * FRAME, arrival));
+    let now = running(&timeline, track, 200 * FRAME);
+    assert!((now - arrival).abs() < 15_000, "{now} {arrival}");
+}
+
+#[test]
+fn a_recording_has_the_backlog_and_stays_where_it_began() {
+    let mut timeline = Timeline::new(LATENCY, Keep::Everything);
+    let (video, audio) = (timeline.add_track(), timeline.add_track());
+    // Two seconds of backlog come in the first tenth of a second of the pipeline.
+    for frame in 0..60 {
+        observe(&mut timeline, video, 7_000_000 + frame * FRAME, 100_000);
+    }
+    observe(&mut timeline, audio, 8_980_000, 100_000);
+    assert!(timeline.poll(Duration::from_millis(400)));
+    assert_eq!(timeline.start(), Some(0));
+    assert_eq!(running(&timeline, video, 7_000_000), 0);
+    assert_eq!(running(&timeline, audio, 8_980_000), 1_980_000);
+    // Frames that are seconds early or late leave it there.
+    for (frame, delay) in (60..1_000).zip([0, 3_000_000, 500_000].iter().cycle()) {
+        let jumped = observe(
+            &mut timeline,
+            video,
+            7_000_000 + frame * FRAME,
+            100_000 + (frame - 59) * FRAME + delay,
+        );
+        assert!(!jumped, "frame {frame}");
+    }
+    assert_eq!(running(&timeline, audio, 8_980_000), 1_980_000);
+    // A restart follows what was before.
+    let last = running(&timeline, video, 7_000_000 + 999 * FRAME);
+    assert!(observe(&mut timeline, video, 0, 1_000 * FRAME));
+    assert!(running(&timeline, video, 0) > last);
+    // So does a broadcast that returns.
+    let last = running(&timeline, video, 0);
+    timeline.rejoin();
+    observe(&mut timeline, video, 500_000_000, 1_001 * FRAME);
+    assert!(timeline.poll(Duration::from_secs(3_600)));
+    assert!(timeline.start().is_some_and(|start| start > last));
+}
+
+#[test]
+fn the_tolerance_that_is_wanted_leaves_one_accident_out() {
+    let mut timeline = timeline();
+    let track = timeline.add_track();
+    assert_eq!(timeline.wanted_tolerance(), Duration::ZERO);
+    for frame in 0..300 {
+        let late = match frame {
+            150 => 900_000,
+            frame if frame % 10 == 0 => 40_000,
+            _ => 0,
+        };
+        observe(
+            &mut timeline,
+            track,
+            frame * FRAME,
+            1_000_000 + frame * FRAME + late,
+        );
+    }
+    let wanted = timeline.wanted_tolerance().as_millis();
+    assert!((38..=42).contains(&wanted), "{wanted}");
+    let jitter = timeline.jitter(track).as_millis();
+    assert!((1..40).contains(&jitter), "{jitter}");
+    timeline.set_announced_jitter(track, Duration::from_millis(134));
+    assert_eq!(timeline.wanted_tolerance(), Duration::from_millis(134));
 }

@@ -1,10 +1,9 @@
-//! The thread that follows a broadcast: finds it, reads its catalog, makes and removes pads.
+//! The thread that follows a broadcast: finds it, waits for it, reads its catalog.
 //!
 //! All waiting is in [`Follower::wait`]; everything that calls into GStreamer, and with that into the
 //! application, happens outside of it and without a lock.
 
 use std::{
-    collections::HashSet,
     future,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
@@ -18,15 +17,17 @@ use tokio::{
 };
 
 use super::{
-    caps::Format,
-    run::Run,
-    stream::{Source, Stream},
+    browse::{ADDED, Browser, REMOVED},
+    lineup::Lineup,
+    report::Reporter,
+    run::{Run, Selection},
+    select::Wish,
 };
 use crate::{
-    media::{Catalog, Config},
+    media::Catalog,
     moq_lite::{self, BroadcastConsumer, OriginConsumer, PathOwned},
     plugin::{
-        link::{Phase, Policy},
+        link::{Phase, Policy, Sessions},
         runtime::RUNTIME,
     },
     subscribe::{CatalogReader, Error},
@@ -41,7 +42,12 @@ pub(super) struct Follower {
     wait_for_return: bool,
     stop: watch::Receiver<bool>,
     policy: watch::Receiver<Policy>,
+    wish: watch::Receiver<Wish>,
+    selection: watch::Receiver<Option<Selection>>,
 
+    browser: Option<Browser>,
+    reporter: Reporter,
+    lineup: Lineup,
     state: State,
     /// The application knows that the broadcast was found.
     playing: bool,
@@ -49,13 +55,6 @@ pub(super) struct Follower {
     fresh: bool,
     /// The newest catalog has no renditions: the publisher took the last one out.
     emptied: bool,
-    /// How many pads of each kind there ever were.
-    numbers: [u32; 4],
-    no_more_pads: bool,
-    /// When to see whether anything is linked.
-    check_links: Option<Instant>,
-    /// Renditions that the application was told cannot be played.
-    refused: HashSet<(String, String)>,
 }
 
 enum State {
@@ -89,8 +88,12 @@ enum News {
     /// The application did not want to wait longer.
     Timeout,
     Again,
-    StreamEnded,
-    CheckLinks,
+    Stream,
+    Wish,
+    Selection,
+    Tick,
+    Report,
+    Browsed(PathOwned, bool),
 }
 
 impl Follower {
@@ -99,6 +102,8 @@ impl Follower {
         origin: OriginConsumer,
         path: PathOwned,
         wait_for_return: bool,
+        browser: Option<Browser>,
+        sessions: Sessions,
     ) -> Self {
         Self {
             run: run.clone(),
@@ -107,16 +112,17 @@ impl Follower {
             wait_for_return,
             stop: run.stopped(),
             policy: run.policy.subscribe(),
+            wish: run.wish.subscribe(),
+            selection: run.selection.subscribe(),
+            browser,
+            reporter: Reporter::new(run),
+            lineup: Lineup::new(run, sessions),
             state: State::Waiting {
                 since: Instant::now(),
             },
             playing: false,
             fresh: false,
             emptied: false,
-            numbers: [0; 4],
-            no_more_pads: false,
-            check_links: None,
-            refused: HashSet::new(),
         }
     }
 
@@ -159,8 +165,20 @@ impl Follower {
                 News::Vanished => self.lost("it is no longer announced"),
                 News::Timeout => self.timed_out(),
                 News::Again => self.again(),
-                News::StreamEnded => self.remove_ended(),
-                News::CheckLinks => self.check_links(),
+                News::Stream => self.stream_changed(),
+                News::Wish => {
+                    let wish = self.wish.borrow_and_update().clone();
+                    self.lineup.wish(wish);
+                }
+                News::Selection => {
+                    let selection = self.selection.borrow_and_update().clone();
+                    if let Some(selection) = selection {
+                        self.lineup.select(&selection);
+                    }
+                }
+                News::Tick => self.lineup.tick(),
+                News::Report => self.reporter.report(),
+                News::Browsed(path, there) => self.browsed(&path, there),
             }
         }
         if !self.playing && !matches!(self.state, State::Over) {
@@ -192,6 +210,12 @@ impl Follower {
                 None => future::pending().await,
             }
         };
+        let browsed = async {
+            match &mut self.browser {
+                Some(browser) => browser.next().await,
+                None => future::pending().await,
+            }
+        };
         let path = &self.path;
         let origin = &mut self.origin;
         let announced = async {
@@ -207,14 +231,18 @@ impl Follower {
             biased;
             _ = self.stop.changed() => News::Stop,
             _ = self.policy.changed() => News::Look,
-            () = self.run.ended.notified() => News::StreamEnded,
+            () = self.run.changed.notified() => News::Stream,
+            _ = self.selection.changed(), if !over => News::Selection,
+            _ = self.wish.changed(), if !over => News::Wish,
             // First what the publisher said, then that it is gone.
             catalog = catalog => News::Catalog(catalog),
             broadcast = announced, if !over => News::Announced(broadcast),
             () = at(verdict) => News::Vanished,
             () = at(again) => News::Again,
             () = at(patience) => News::Timeout,
-            () = at(self.check_links) => News::CheckLinks,
+            () = at(self.lineup.next_tick()) => News::Tick,
+            () = at(Some(self.reporter.next())) => News::Report,
+            (path, there) = browsed => News::Browsed(path, there),
         }
     }
 
@@ -242,23 +270,10 @@ impl Follower {
             return;
         };
         let broadcast = following.broadcast.clone();
+        self.run.set_clock(catalog.clock);
         self.emptied = self.playing && catalog.is_empty();
-        let mut wanted = Vec::new();
-        for (track, config) in catalog.renditions() {
-            match Format::new(&config) {
-                Ok(format) => {
-                    let broadcast = broadcast.clone();
-                    wanted.push(Source {
-                        broadcast,
-                        track: track.to_owned(),
-                        config,
-                        format,
-                    });
-                }
-                Err(reason) => self.refuse(track, &config, &reason),
-            }
-        }
-        if !wanted.is_empty() && std::mem::take(&mut self.fresh) {
+        let playable = self.lineup.learn(&broadcast, catalog);
+        if playable > 0 && std::mem::take(&mut self.fresh) {
             // The time of what comes now need have nothing to do with what was before.
             self.run.rejoin();
             if !std::mem::replace(&mut self.playing, true) {
@@ -266,76 +281,14 @@ impl Follower {
                 self.progress(ProgressType::Complete, &text);
             }
         }
-
-        let mut streams = self.run.streams();
-        streams.retain(|stream| !stream.is_last() && !stream.has_ended());
-        // First those that go on, then new tracks in the place of old ones.
-        wanted.retain(|source| !assign(&mut streams, source, true));
-        wanted.retain(|source| !assign(&mut streams, source, false));
-        for stream in streams {
-            stream.finish();
-        }
-        for source in wanted {
-            self.add(source);
-        }
-        if !self.no_more_pads
-            && !self.run.streams().is_empty()
-            && let Some(element) = self.run.element.upgrade()
-        {
-            self.no_more_pads = true;
-            self.check_links = Some(Instant::now() + LINKING);
-            element.no_more_pads();
-        }
-    }
-
-    fn refuse(&mut self, track: &str, config: &Config, reason: &str) {
-        if self.refused.insert((track.to_owned(), reason.to_owned())) {
-            let kind = config.kind().name();
-            self.warn(&format!("The {kind} track {track} is left out: {reason}"));
-        }
-    }
-
-    fn add(&mut self, source: Source) {
-        let Some(element) = self.run.element.upgrade() else {
-            return;
-        };
-        let number = &mut self.numbers[source.config.kind() as usize];
-        let stream = Stream::new(&self.run, &element, *number, source);
-        *number += 1;
-        if !self.run.insert(stream.clone()) {
-            return;
-        }
-        if element.add_pad(stream.pad()).is_err() {
-            self.warn(&format!("The pad {} cannot be added", stream.pad().name()));
-            return;
-        }
-        // The application may have stopped the element from its handler.
-        if !self.run.is_stopped()
-            && let Err(error) = stream.start(&self.run)
-        {
-            gst::element_error!(
-                element,
-                gst::ResourceError::Failed,
-                ("The system gives no thread: {error}")
-            );
-        }
-        let latency = gst::message::Latency::builder().src(&element).build();
-        let _ = element.post_message(latency);
+        self.lineup.arrange(false);
     }
 
     /// Pads whose rendition is gone disappear; after the end of all they stay.
-    fn remove_ended(&mut self) {
-        if !matches!(self.state, State::Following(_)) {
-            return;
-        }
-        for stream in self.run.streams() {
-            if stream.has_ended()
-                && stream.is_last()
-                && let Some(element) = self.run.element.upgrade()
-                && let Some(stream) = self.run.remove(&stream)
-            {
-                stream.dispose(&element);
-            }
+    fn stream_changed(&mut self) {
+        if matches!(self.state, State::Following(_)) {
+            self.lineup.remove_ended();
+            self.lineup.tell();
         }
     }
 
@@ -346,7 +299,7 @@ impl Follower {
         for stream in &streams {
             stream.finish();
         }
-        if !self.no_more_pads {
+        if !self.lineup.has_begun() {
             let text = format!(
                 "The broadcast {} ended before anything could be played",
                 self.path
@@ -431,13 +384,10 @@ impl Follower {
         self.fail(gst::ResourceError::NotFound, &text);
     }
 
-    fn check_links(&mut self) {
-        self.check_links = None;
-        let streams = self.run.streams();
-        if !streams.is_empty() && streams.iter().all(|stream| !stream.pad().is_linked()) {
-            let names: Vec<_> = streams.iter().map(|stream| stream.pad().name()).collect();
-            let text = format!("Nothing is linked to any of the pads: {}", names.join(", "));
-            self.warn(&text);
+    fn browsed(&self, path: &PathOwned, there: bool) {
+        if let Some(element) = self.run.element.upgrade() {
+            let signal = if there { ADDED } else { REMOVED };
+            element.emit_by_name::<()>(signal, &[&path.as_str()]);
         }
     }
 
@@ -462,21 +412,6 @@ impl Follower {
     }
 }
 
-/// Gives `source` to a stream that has no other yet: to the one of the same track, or to any of the
-/// same kind.
-fn assign(streams: &mut Vec<Stream>, source: &Source, same_track: bool) -> bool {
-    let kind = source.config.kind();
-    let fits = |stream: &Stream| {
-        let track = stream.track_name();
-        stream.kind() == kind && (!same_track || track == source.track)
-    };
-    let Some(index) = streams.iter().position(fits) else {
-        return false;
-    };
-    streams.remove(index).give(source.clone());
-    true
-}
-
 async fn at(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
@@ -488,5 +423,3 @@ async fn at(time: Option<Instant>) {
 const VERDICT: Duration = Duration::from_secs(1);
 /// Until a catalog that broke off is asked for again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long an application may take to link pads before it is asked about it.
-const LINKING: Duration = Duration::from_secs(1);

@@ -1,15 +1,21 @@
-//! The element: properties, states, queries.
+//! The element: object and states.
 
 use std::{
     sync::{Arc, LazyLock, atomic::Ordering},
     thread,
-    time::Duration,
 };
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
-use super::{caps, follow::Follower, run::Run};
+use super::{
+    browse::{self, Browser},
+    caps,
+    follow::Follower,
+    run::Run,
+    settings::Settings,
+    stats,
+};
 use crate::{
     moq_lite::Origin,
     plugin::{
@@ -19,34 +25,9 @@ use crate::{
     },
 };
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("moqsrc", gst::DebugColorFlags::empty(), Some("MoQ source"))
 });
-
-/// What the user set.
-#[derive(Clone)]
-struct Settings {
-    shared: settings::Settings,
-    /// In milliseconds.
-    latency: u32,
-    wait_for_broadcast: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            shared: Default::default(),
-            latency: LATENCY,
-            wait_for_broadcast: true,
-        }
-    }
-}
-
-impl Settings {
-    fn latency(&self) -> Duration {
-        Duration::from_millis(self.latency.into())
-    }
-}
 
 #[derive(Default)]
 enum State {
@@ -73,36 +54,17 @@ impl ObjectSubclass for MoqSrc {
     const NAME: &'static str = "GstMoqSrc";
     type Type = super::MoqSrc;
     type ParentType = gst::Element;
+    type Interfaces = (gst::URIHandler,);
 }
 
 impl ObjectImpl for MoqSrc {
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(browse::signals);
+        SIGNALS.as_ref()
+    }
+
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let mut properties = settings::Settings::properties();
-            properties.push(
-                glib::ParamSpecUInt::builder("latency")
-                    .nick("Latency")
-                    .blurb(
-                        "For how many milliseconds sinks hold what the fastest route could deliver at once: late \
-                         packets have that long to arrive",
-                    )
-                    .default_value(LATENCY)
-                    .maximum(MAX_LATENCY)
-                    .mutable_playing()
-                    .build(),
-            );
-            properties.push(
-                glib::ParamSpecBoolean::builder("wait-for-broadcast")
-                    .nick("Wait for the broadcast")
-                    .blurb(
-                        "When the broadcast vanishes without having ended, wait for its return instead of ending",
-                    )
-                    .default_value(true)
-                    .mutable_ready()
-                    .build(),
-            );
-            properties
-        });
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(Settings::properties);
         PROPERTIES.as_ref()
     }
 
@@ -110,13 +72,9 @@ impl ObjectImpl for MoqSrc {
         if !settings::is_mutable(&*self.obj(), pspec) {
             return;
         }
-        let expect = "the type was checked by GObject";
         let mut settings = self.settings.lock();
-        match pspec.name() {
-            "latency" => settings.latency = value.get().expect(expect),
-            "wait-for-broadcast" => settings.wait_for_broadcast = value.get().expect(expect),
-            _ => drop(settings.shared.set(pspec, value)),
-        }
+        settings.set(pspec, value);
+        let wish = (pspec.name() == "rendition").then(|| settings.wish());
         let (policy, latency) = (settings.shared.policy(), settings.latency());
         drop(settings);
 
@@ -127,22 +85,26 @@ impl ObjectImpl for MoqSrc {
             started.control.set_policy(policy);
         }
         run.policy.send_replace(policy);
-        if run.latency() != latency {
-            run.set_latency(latency);
-            self.post_latency();
+        run.set_bounds(latency);
+        match wish {
+            Some(Ok(wish)) => drop(run.wish.send_replace(wish)),
+            Some(Err(error)) => {
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{error}"));
+            }
+            None => {}
         }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         let status = self.status();
         match pspec.name() {
-            "stats" => self.stats(&status).to_value(),
-            "latency" => self.settings.lock().latency.to_value(),
-            "wait-for-broadcast" => self.settings.lock().wait_for_broadcast.to_value(),
-            name => match self.settings.lock().shared.get(pspec, &status) {
-                Some(value) => value,
-                None => unreachable!("{name} is no property of this element"),
-            },
+            "stats" => self.stats().to_value(),
+            "estimated-recv-bitrate" if status.traffic.receive_rate.is_none() => {
+                let run = self.run();
+                let arriving = run.map_or(0, |run| run.arriving.load(Ordering::Relaxed));
+                arriving.to_value()
+            }
+            _ => self.settings().get(pspec, &status),
         }
     }
 
@@ -226,20 +188,7 @@ impl ElementImpl for MoqSrc {
     }
 
     fn send_event(&self, event: gst::Event) -> bool {
-        if event.type_() != gst::EventType::Eos {
-            return self.parent_send_event(event);
-        }
-        let Some(run) = self.run() else {
-            return false;
-        };
-        gst::info!(CAT, imp = self, "ending on request");
-        run.finish();
-        if run.streams().is_empty() {
-            // There is no pad that could carry the event to a sink.
-            let text = "The end was asked for before the broadcast had begun";
-            self.post_error_message(gst::error_msg!(gst::ResourceError::NotFound, ("{text}")));
-        }
-        true
+        self.event(event)
     }
 
     fn query(&self, query: &mut gst::QueryRef) -> bool {
@@ -248,68 +197,42 @@ impl ElementImpl for MoqSrc {
 }
 
 impl MoqSrc {
-    /// Answers what is asked of a pad.
-    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        self.answer(query) || gst::Pad::query_default(pad, Some(&*self.obj()), query)
-    }
-
-    /// What comes from downstream.
-    pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        match event.type_() {
-            // A live broadcast cannot be sought in.
-            gst::EventType::Seek => false,
-            gst::EventType::Qos | gst::EventType::Latency | gst::EventType::Reconfigure => true,
-            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
-        }
-    }
-
-    fn answer(&self, query: &mut gst::QueryRef) -> bool {
-        match query.view_mut() {
-            gst::QueryViewMut::Latency(query) => {
-                let latency = self.settings.lock().latency;
-                query.set(
-                    true,
-                    gst::ClockTime::from_mseconds(latency.into()),
-                    gst::ClockTime::NONE,
-                );
-                true
-            }
-            gst::QueryViewMut::Position(query) if query.format() == gst::Format::Time => {
-                let position = self.obj().current_running_time();
-                query.set(position);
-                position.is_some()
-            }
-            gst::QueryViewMut::Seeking(query) => {
-                let format = query.format();
-                query.set(
-                    false,
-                    gst::GenericFormattedValue::none_for_format(format),
-                    gst::GenericFormattedValue::none_for_format(format),
-                );
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn start(&self) -> Result<(), gst::ErrorMessage> {
-        let settings = self.settings.lock().clone();
+        let settings = self.settings();
         let plan = settings.shared.plan()?;
         let path = settings.shared.broadcast();
         let path =
             path.ok_or_else(|| wrong("broadcast is not set: set it to the path of what to play"))?;
-        let run = Arc::new(Run::new(&self.obj(), plan.policy, settings.latency()));
+        let wish = settings.wish().map_err(wrong)?;
+        let run = Arc::new(Run::new(
+            &self.obj(),
+            plan.policy,
+            settings.latency(),
+            settings.skip_policy.into(),
+            wish,
+        ));
         let origin = Origin::produce();
+        let browsed = self.is_browsed();
+        let browser = browsed.then(|| Browser::new(origin.consumer.consume()));
         let media = Media {
             publish: None,
-            // Of nothing else is there to be word.
-            consume: origin.producer.publish_only(std::slice::from_ref(&path)),
+            consume: match browsed {
+                true => Some(origin.producer),
+                // Of nothing else is there to be word.
+                false => origin.producer.publish_only(std::slice::from_ref(&path)),
+            },
             expected: Some(path.clone()),
         };
-        let follower = Follower::new(&run, origin.consumer, path, settings.wait_for_broadcast);
-
         let element = self.obj().clone();
         let control = Control::start(element.upcast_ref(), *CAT, plan, media)?;
+        let follower = Follower::new(
+            &run,
+            origin.consumer,
+            path,
+            settings.wait_for_broadcast,
+            browser,
+            control.sessions(),
+        );
         let follower = thread::Builder::new()
             .name(format!("{}-broadcast", element.name()))
             .spawn(move || follower.run());
@@ -352,7 +275,18 @@ impl MoqSrc {
         drop(control);
     }
 
-    fn run(&self) -> Option<Arc<Run>> {
+    /// What is set now.
+    pub(super) fn settings(&self) -> Settings {
+        self.settings.lock().clone()
+    }
+
+    /// What the property `stats` says.
+    pub(super) fn stats(&self) -> gst::Structure {
+        stats::structure(&self.status(), self.run().as_deref())
+    }
+
+    /// What runs now.
+    pub(super) fn run(&self) -> Option<Arc<Run>> {
         match &*self.state.lock() {
             State::Stopped => None,
             State::Started(started) => Some(started.run.clone()),
@@ -365,29 +299,4 @@ impl MoqSrc {
             State::Started(started) => started.control.status(),
         }
     }
-
-    fn stats(&self, status: &Status) -> gst::Structure {
-        let run = self.run();
-        let counters = run.as_ref().map(|run| &run.counters);
-        let [buffers, bytes, skipped] = counters.map_or([0; 3], |counters| {
-            [&counters.buffers, &counters.bytes, &counters.skipped_groups]
-                .map(|counter| counter.load(Ordering::Relaxed))
-        });
-        status
-            .stats("moqsrc-stats")
-            .field("buffers", buffers)
-            .field("bytes", bytes)
-            .field("skipped-groups", skipped)
-            .build()
-    }
-
-    fn post_latency(&self) {
-        let message = gst::message::Latency::builder().src(&*self.obj()).build();
-        let _ = self.obj().post_message(message);
-    }
 }
-
-/// In milliseconds.
-const LATENCY: u32 = 100;
-/// In milliseconds.
-const MAX_LATENCY: u32 = 60_000;

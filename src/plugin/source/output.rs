@@ -1,34 +1,59 @@
-//! What goes out of one pad: caps, segments and buffers.
+//! What goes out of one pad: caps, segments, buffers and gaps.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, LazyLock, atomic::Ordering},
+    time::Duration,
+};
 
 use gst::{ClockTime, prelude::*};
+use tokio::sync::watch;
 
-use super::{caps::Format, run::Run, stream::Stream};
-use crate::subscribe::Sample;
+use super::{
+    caps::Format,
+    run::{Mapped, Run},
+    stream::{Source, Stream},
+    times::Timed,
+};
 
 /// The pad's side towards downstream, and what downstream was told.
 pub(super) struct Output {
     run: Arc<Run>,
     stream: Stream,
     format: Format,
-    /// Caps that begin with the next keyframe.
-    next_format: Option<Format>,
+    /// Which stream of the collection downstream knows this to be.
+    identity: gst::Stream,
+    /// What begins with the next keyframe.
+    next: Option<Next>,
+    /// Tags that go before the next buffer.
+    tags: Option<gst::TagList>,
+    collection: watch::Receiver<Option<gst::StreamCollection>>,
     segment: Option<Segment>,
     discont: bool,
+    /// Where the newest buffer ends, in running time.
+    end: Option<i64>,
+}
+
+/// A rendition, or a new form of the one that there is.
+struct Next {
+    identity: gst::Stream,
+    format: Format,
+    tags: gst::TagList,
 }
 
 /// The segment that downstream has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
+    event: gst::Event,
     joined: u64,
     /// Added to running times, so that none is negative.
     shift: i64,
 }
 
 impl Output {
-    /// Of a pad whose caps were sent already.
-    pub(super) fn new(run: &Arc<Run>, stream: &Stream, format: Option<Format>) -> Self {
+    /// Of a pad to which its stream and caps were sent already.
+    pub(super) fn new(run: &Arc<Run>, stream: &Stream, source: Option<Source>) -> Self {
+        let (format, tags) = source.map(|source| (source.format, source.tags)).unzip();
+        let mut collection = run.collection.subscribe();
+        collection.mark_unchanged();
         Self {
             run: run.clone(),
             stream: stream.clone(),
@@ -36,17 +61,23 @@ impl Output {
                 caps: gst::Caps::new_empty(),
                 duration: None,
             }),
-            next_format: None,
+            identity: stream.identity(),
+            next: None,
+            tags,
+            collection,
             segment: None,
             discont: true,
+            end: None,
         }
     }
 
     /// Describes what comes with the next keyframe.
-    pub(super) fn set_format(&mut self, format: &Format) {
-        if *format != self.format {
-            self.next_format = Some(format.clone());
-        }
+    pub(super) fn set_source(&mut self, source: &Source, identity: &gst::Stream) {
+        self.next = Some(Next {
+            identity: identity.clone(),
+            format: source.format.clone(),
+            tags: source.tags.clone(),
+        });
     }
 
     /// What comes next does not follow what was.
@@ -60,47 +91,84 @@ impl Output {
         self.discont = true;
     }
 
-    /// Pushes a sample that is due at `time`. It belongs to the join `joined`, whose live edge was at `start`.
-    pub(super) fn push(
-        &mut self,
-        sample: Sample,
-        time: i64,
-        joined: u64,
-        start: i64,
-    ) -> Result<(), gst::FlowError> {
+    /// Pushes a sample that is due as `mapped` says.
+    pub(super) fn push(&mut self, timed: Timed, mapped: Mapped) -> Result<(), gst::FlowError> {
         let pad = self.stream.pad().clone();
+        let sample = &timed.sample;
         if sample.keyframe
-            && let Some(format) = self.next_format.take()
+            && let Some(next) = self.next.take()
         {
-            pad.push_event(gst::event::Caps::new(&format.caps));
-            self.format = format;
+            self.introduce(next);
         }
-        let shift = match self.segment {
-            Some(segment) if segment.joined == joined => segment.shift,
-            _ => self.push_segment(joined, start, time),
-        };
-        let Some(pts) = time_of(time + shift) else {
+        let (pts, dts) = (mapped.time(timed.pts()), mapped.time(timed.dts()));
+        let shift = self.segment(mapped, dts);
+        if let Some(tags) = self.tags.take().filter(|tags| tags.n_tags() > 0) {
+            pad.push_event(gst::event::Tag::new(tags));
+        }
+        let discont = sample.discont || self.discont;
+        let Some(time) = time_of(pts + shift) else {
             // From before anything that can be decoded, such as a leading picture of an open group.
             self.discont = true;
             return Ok(());
         };
+        if discont && let Some(end) = self.end {
+            self.push_gap(end, pts, shift);
+        }
+        self.discont = false;
+        let lasts = timed.duration.map_or(0, |time| time.useconds() as i64);
+        self.end = self.end.max(Some(pts + lasts));
 
         let size = sample.payload.len();
-        let mut buffer = gst::Buffer::from_slice(sample.payload);
+        let mut buffer = gst::Buffer::from_slice(sample.payload.clone());
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(pts);
-            buffer.set_duration(self.format.duration);
+            buffer.set_pts(time);
+            buffer.set_dts(timed.has_dts().then(|| time_of(dts + shift)).flatten());
+            buffer.set_duration(timed.duration);
             if !sample.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
-            if sample.discont || self.discont {
+            if discont {
                 buffer.set_flags(gst::BufferFlags::DISCONT);
             }
+            if let Some(wall) = self.run.wall_time(sample.pts) {
+                let _ = gst::ReferenceTimestampMeta::add(buffer, &WALL, wall, timed.duration);
+            }
         }
-        self.discont = false;
         pad.push(buffer)?;
         self.run.counters.add_buffer(size);
         Ok(())
+    }
+
+    /// Tells downstream that nothing will come before running time `until`.
+    pub(super) fn skip_to(&mut self, until: i64, mapped: Mapped) {
+        let shift = self.segment(mapped, mapped.start);
+        let from = self.end.unwrap_or(mapped.start);
+        if until > from {
+            self.push_gap(from, until, shift);
+            self.end = Some(until);
+        }
+    }
+
+    /// Tells the application that a sample came `late` and was left out, and what follows until the next group with it.
+    pub(super) fn left_out(&self, timed: &Timed, mapped: Mapped, late: Duration) {
+        let Some(element) = self.run.element.upgrade() else {
+            return;
+        };
+        let counters = &self.run.counters;
+        let [processed, dropped] = [&counters.buffers, &counters.late]
+            .map(|counter| gst::format::Buffers::from_u64(counter.load(Ordering::Relaxed)));
+        let time = time_of(mapped.time(timed.pts()));
+        let late = i64::try_from(late.as_nanos()).unwrap_or(i64::MAX);
+        let message = gst::message::Qos::builder(true)
+            .src(self.stream.pad())
+            .running_time(time)
+            .stream_time(time)
+            .timestamp(time)
+            .duration(timed.duration)
+            .values(late, 1.0, QUALITY)
+            .stats(processed, dropped)
+            .build();
+        let _ = element.post_message(message);
     }
 
     /// Nothing will follow.
@@ -108,22 +176,81 @@ impl Output {
         self.stream.pad().push_event(gst::event::Eos::new());
     }
 
-    /// What is before `start` will be decoded and not shown.
-    fn push_segment(&mut self, joined: u64, start: i64, first: i64) -> i64 {
+    /// How much later than in running time buffers of the segment are, after pushing it if that is necessary.
+    fn segment(&mut self, mapped: Mapped, first: i64) -> i64 {
+        self.tell_collection();
+        match &self.segment {
+            Some(segment) if segment.joined == mapped.joined => segment.shift,
+            _ => self.push_segment(mapped, first),
+        }
+    }
+
+    /// Tells downstream what follows: of another stream everything anew, else what changed.
+    fn introduce(&mut self, next: Next) {
+        let pad = self.stream.pad();
+        let id = next.identity.stream_id().unwrap_or_default();
+        let other = self.identity.stream_id().as_deref() != Some(id.as_str());
+        if other {
+            let start = gst::event::StreamStart::builder(&id)
+                .group_id(self.run.group)
+                .stream(next.identity.clone())
+                .build();
+            pad.push_event(start);
+        }
+        if other || next.format != self.format {
+            pad.push_event(gst::event::Caps::new(&next.format.caps));
+        }
+        if other && let Some(segment) = &self.segment {
+            pad.push_event(segment.event.clone());
+        }
+        self.identity = next.identity;
+        self.format = next.format;
+        self.tags = Some(next.tags);
+        self.stream.set_shown(&self.identity);
+        self.run.changed.notify_one();
+    }
+
+    fn tell_collection(&mut self) {
+        if !self.collection.has_changed().unwrap_or(false) {
+            return;
+        }
+        let collection = self.collection.borrow_and_update().clone();
+        if let Some(collection) = collection {
+            let event = gst::event::StreamCollection::new(&collection);
+            self.stream.pad().push_event(event);
+        }
+    }
+
+    /// What is before the live edge will be decoded and not shown.
+    fn push_segment(&mut self, mapped: Mapped, first: i64) -> i64 {
         // Pictures may be shown before the keyframe that they follow.
         let shift = if first < 0 { LEADING - first } else { 0 };
-        let base = time_of(start);
+        let base = time_of(mapped.start);
         let mut segment = gst::FormattedSegment::<ClockTime>::new();
-        segment.set_start(time_of(start + shift));
+        segment.set_start(time_of(mapped.start + shift));
         segment.set_base(base);
         segment.set_time(base);
-        segment.set_position(time_of(start + shift));
-        self.stream
-            .pad()
-            .push_event(gst::event::Segment::new(&segment));
-        self.segment = Some(Segment { joined, shift });
+        segment.set_position(time_of(mapped.start + shift));
+        let event = gst::event::Segment::new(&segment);
+        self.stream.pad().push_event(event.clone());
+        self.segment = Some(Segment {
+            event,
+            joined: mapped.joined,
+            shift,
+        });
         self.discont = true;
+        self.end = None;
         shift
+    }
+
+    fn push_gap(&self, from: i64, until: i64, shift: i64) {
+        let (Some(from), Some(until)) = (time_of(from + shift), time_of(until + shift)) else {
+            return;
+        };
+        if until > from {
+            let gap = gst::event::Gap::builder(from).duration(until - from);
+            self.stream.pad().push_event(gap.build());
+        }
     }
 }
 
@@ -137,3 +264,8 @@ fn time_of(micros: i64) -> Option<ClockTime> {
 
 /// So much before the first keyframe there may be pictures, in microseconds.
 const LEADING: i64 = 1_000_000;
+/// Of QoS messages: nothing was made worse.
+const QUALITY: i32 = 1_000_000;
+/// What reference timestamps count: nanoseconds since 1970.
+static WALL: LazyLock<gst::Caps> =
+    LazyLock::new(|| gst::Caps::new_empty_simple("timestamp/x-unix"));

@@ -12,13 +12,17 @@ use tokio::{
 };
 
 use super::{
+    feed::{Fed, Feed},
     output::Output,
     run::{Gate, Run},
-    stream::{Order, Source, Stream},
+    stream::{Order, Stream},
+    times::{Timed, Times},
 };
 use crate::{
+    media::Kind,
+    moq_lite,
     plugin::runtime::RUNTIME,
-    subscribe::{Error, Sample, SampleReader},
+    subscribe::{Error, Sample},
 };
 
 /// What the task of a pad knows.
@@ -31,16 +35,17 @@ pub(super) struct Puller {
     links: watch::Receiver<()>,
 
     state: State,
-    /// What is read, or would be if the pad were linked and the clock ran.
-    source: Option<Source>,
-    reader: Option<SampleReader>,
-    /// How many groups the reader had left out when it was last asked.
-    skipped: u64,
+    feed: Feed,
+    /// Which stream of the collection the pad is to carry.
+    identity: gst::Stream,
     /// Which join the samples belong to.
     begun: u64,
+    times: Option<Times>,
     /// Samples that wait for the mapping of time.
-    pending: Vec<Sample>,
+    pending: Vec<Timed>,
     output: Output,
+    /// When downstream last heard of the time.
+    active: Instant,
     trouble: Trouble,
     /// The publisher ended the track.
     drained: bool,
@@ -78,16 +83,16 @@ enum Turn {
     Link,
     /// The mapping of time is due, or has come.
     Join,
+    /// There was no sample for a while.
+    Quiet,
     Retry,
     End,
-    Read(Result<Option<Sample>, Error>),
+    Read(Result<Fed, Error>),
 }
 
 impl Puller {
     pub(super) fn new(run: &Arc<Run>, stream: &Stream) -> Self {
-        let source = stream.source();
-        let format = source.map(|source| source.format);
-        let output = Output::new(run, stream, format);
+        let output = Output::new(run, stream, stream.source());
         let mut puller = Self {
             run: run.clone(),
             stream: stream.clone(),
@@ -96,11 +101,12 @@ impl Puller {
             orders: stream.orders(),
             links: stream.links(),
             state: State::Reading,
-            source: None,
-            reader: None,
-            skipped: 0,
+            feed: Feed::new(stream.meter().clone()),
+            identity: stream.identity(),
             begun: 0,
+            times: None,
             pending: Vec::new(),
+            active: Instant::now(),
             output,
             trouble: Trouble::default(),
             drained: false,
@@ -125,14 +131,16 @@ impl Puller {
             Turn::Order => self.adopt(),
             Turn::Link => self.linked(),
             Turn::Stop => {
-                self.reader = None;
+                self.feed.set(None);
                 let _ = self.stream.pad().pause_task();
             }
             Turn::Join => self.join(),
+            Turn::Quiet => self.quiet(),
             Turn::Retry => self.retry(),
             Turn::End => self.end(),
-            Turn::Read(Ok(Some(sample))) => self.arrived(sample),
-            Turn::Read(Ok(None)) => self.ended(),
+            Turn::Read(Ok(Fed::Sample(sample))) => self.arrived(sample),
+            Turn::Read(Ok(Fed::Switched)) => self.switched(),
+            Turn::Read(Ok(Fed::Ended)) => self.ended(),
             Turn::Read(Err(Error::Media(error))) => self.left_out(&error.to_string()),
             Turn::Read(Err(Error::Track(error))) => self.broke_off(&error.to_string()),
         }
@@ -144,43 +152,82 @@ impl Puller {
         let gate = *self.gate.borrow_and_update();
         if gate.begun != self.begun {
             self.begun = gate.begun;
-            self.reader = None;
+            self.suspend();
             self.pending.clear();
             self.output.interrupt();
+            if let Some(times) = &mut self.times {
+                times.restart();
+            }
         }
         if self.state == State::Reading && !self.stream.pad().is_linked() {
             self.state = State::Unlinked;
         }
+        self.feed.set_budget(self.budget());
         if !gate.playing || self.drained || self.state != State::Reading {
-            self.reader = None;
-        } else if self.reader.is_none() && self.trouble.again.is_none() {
-            self.subscribe();
+            self.suspend();
+        } else if !self.feed.is_reading() && self.trouble.again.is_none() {
+            self.feed.begin();
         }
-        let budget = self.budget();
-        if let Some(reader) = &mut self.reader {
-            reader.set_budget(budget);
+    }
+
+    /// Reads nothing. What was to take over is what reading goes on with.
+    fn suspend(&mut self) {
+        if self.feed.suspend() {
+            self.introduce();
+        }
+    }
+
+    /// What follows is of another rendition.
+    fn switched(&mut self) {
+        self.stream.meter().switched();
+        self.introduce();
+    }
+
+    fn introduce(&mut self) {
+        let Some(source) = self.feed.source() else {
+            return;
+        };
+        self.output.set_source(source, &self.identity);
+        if self
+            .times
+            .as_ref()
+            .is_none_or(|times| !times.are_of(source))
+        {
+            self.times = Some(Times::new(source));
+            let jitter = source.config.jitter().unwrap_or(0);
+            let announced = jitter.saturating_add(source.config.delay().unwrap_or(0));
+            let announced = Duration::from_millis(announced.into());
+            let mut timeline = self.run.any_timeline();
+            timeline.set_announced_jitter(self.stream.track(), announced);
         }
     }
 
     /// Reads what it is told to read from now on.
     fn adopt(&mut self) {
         let order = self.orders.borrow_and_update().clone();
-        let same = match (&self.source, &order.source) {
+        self.identity = order.identity;
+        let same = match (self.feed.source(), &order.source) {
             (Some(old), Some(new)) => old.is_same_track(new),
             _ => false,
         };
-        if !same {
-            self.reader = None;
-            self.pending.clear();
-            self.output.interrupt();
-            self.trouble = Trouble::default();
-            self.drained = false;
-            self.warned = false;
+        match order.source {
+            Some(source) if same => {
+                self.feed.renew(source);
+                self.introduce();
+            }
+            // It is introduced when its turn comes.
+            Some(source)
+                if order.gently && self.pending.is_empty() && self.feed.change(&source) => {}
+            source => {
+                self.feed.set(source);
+                self.introduce();
+                self.pending.clear();
+                self.output.interrupt();
+                self.trouble = Trouble::default();
+                self.drained = false;
+                self.warned = false;
+            }
         }
-        if let Some(source) = &order.source {
-            self.output.set_format(&source.format);
-        }
-        self.source = order.source;
         self.last = order.last;
         self.deadline = order.last.then(|| Instant::now() + LAST_SAMPLES);
     }
@@ -192,25 +239,17 @@ impl Puller {
         }
     }
 
-    fn subscribe(&mut self) {
-        if let Some(source) = &self.source {
-            let budget = self.budget();
-            self.reader =
-                SampleReader::new(&source.broadcast, &source.track, &source.config, budget);
-            self.skipped = 0;
-        }
-    }
-
     /// How long to wait for what is late. What sinks wait for, and in any case as long as it takes
-    /// for one group to end while the next begins.
+    /// for one group to end while the next begins; what is to be recorded, as long as it is kept anywhere.
     fn budget(&self) -> Duration {
-        self.run.latency().max(OVERLAP)
+        let patience = self.run.patience();
+        patience.map_or(moq_lite::Track::MAX_AGE, |patience| patience.max(OVERLAP))
     }
 
     async fn wait(&mut self) -> Turn {
         let finish = self.gate.borrow().finish;
         let over = self.state == State::Over;
-        let last = self.last && self.reader.is_none() && self.trouble.again.is_none();
+        let last = self.last && !self.feed.is_reading() && self.trouble.again.is_none();
         if *self.stop.borrow() {
             return Turn::Stop;
         }
@@ -218,12 +257,7 @@ impl Puller {
             return Turn::End;
         }
         let join = (!self.pending.is_empty()).then(|| self.join_time());
-        let read = async {
-            match &mut self.reader {
-                Some(reader) => reader.next().await,
-                None => future::pending().await,
-            }
-        };
+        let quiet = self.sparse().then(|| self.active + QUIET);
         tokio::select! {
             biased;
             _ = self.stop.changed() => Turn::Look,
@@ -233,7 +267,8 @@ impl Puller {
             () = at(join) => Turn::Join,
             () = at(self.trouble.again) => Turn::Retry,
             () = at(self.deadline.filter(|_| !over)) => Turn::End,
-            read = read => Turn::Read(read),
+            () = at(quiet) => Turn::Quiet,
+            read = self.feed.next() => Turn::Read(read),
         }
     }
 
@@ -247,65 +282,97 @@ impl Puller {
         Instant::now() + deadline.map_or(Duration::ZERO, |deadline| deadline.saturating_sub(now))
     }
 
-    fn arrived(&mut self, mut sample: Sample) {
+    fn arrived(&mut self, sample: Sample) {
         self.trouble = Trouble::default();
-        let arrival = self.run.running_time();
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
+        let Some(times) = &mut self.times else {
             return;
         };
-        let before = timeline.start().is_some();
-        sample.discont |= timeline.observe(self.stream.track(), sample.pts, arrival);
-        let joined = timeline.start().is_some();
-        drop(timeline);
-        self.pending.push(sample);
-        if joined && !before {
-            self.run.joined();
+        let mut timed = times.stamp(sample);
+        let track = self.stream.track();
+        let Some(arrival) = self.run.observe(self.begun, track, timed.dts()) else {
+            return;
+        };
+        if self.pending.is_empty() && self.is_of_no_use(&timed, arrival.late) {
+            return;
         }
-        if joined {
-            self.release();
+        timed.sample.discont |= arrival.jumped;
+        self.pending.push(timed);
+        self.release();
+    }
+
+    /// Whether a sample is so late that newer ones are shown instead, if there are any. What is left out then is said.
+    fn is_of_no_use(&mut self, timed: &Timed, late: Duration) -> bool {
+        let patience = self.run.patience();
+        if patience.is_none_or(|patience| late <= patience + OVERLAP) {
+            return false;
         }
+        let left = {
+            let _context = RUNTIME.enter();
+            RUNTIME.block_on(self.feed.leave())
+        };
+        if left {
+            self.run.counters.add_late();
+            self.output.interrupt();
+            if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+                self.output.left_out(timed, mapped, late);
+            }
+        }
+        left
     }
 
     /// The time of the join may have come.
     fn join(&mut self) {
-        let now = self.run.running_time();
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let before = timeline.start().is_some();
-        let joined = timeline.poll(now);
-        drop(timeline);
-        if joined && !before {
-            self.run.joined();
-        }
-        if joined {
+        if self.run.end_join(self.begun, false) {
             self.release();
         }
     }
 
+    /// Pushes what waits, once time is mapped.
     fn release(&mut self) {
-        for sample in std::mem::take(&mut self.pending) {
+        let track = self.stream.track();
+        if self.run.mapped(self.begun, track).is_none() {
+            return;
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        if let Some(times) = &mut self.times
+            && pending.len() > 1
+        {
+            times.stamp_again(&mut pending);
+        }
+        for timed in pending {
             let stopped = *self.stop.borrow();
+            let Some(mapped) = self.run.mapped(self.begun, track) else {
+                return;
+            };
             if stopped || self.state != State::Reading {
                 return;
             }
-            self.push(sample);
+            let result = self.output.push(timed, mapped);
+            self.active = Instant::now();
+            if let Err(error) = result {
+                self.refused(error);
+            }
         }
     }
 
-    fn push(&mut self, sample: Sample) {
-        let Some(timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let track = self.stream.track();
-        let (Some(time), Some(start)) =
-            (timeline.running_time(track, sample.pts), timeline.start())
-        else {
-            return;
-        };
-        drop(timeline);
-        if let Err(error) = self.output.push(sample, time, self.begun, start) {
-            self.refused(error);
+    /// Whether downstream has to be told when there is nothing. Pictures stay until the next one comes.
+    fn sparse(&self) -> bool {
+        let gate = self.gate.borrow();
+        self.stream.kind() != Kind::Video
+            && self.state == State::Reading
+            && gate.playing
+            && gate.joined == self.begun
+            && self.pending.is_empty()
+    }
+
+    /// Nothing comes: others need not wait for it.
+    fn quiet(&mut self) {
+        self.active = Instant::now();
+        let patience = self.run.patience().unwrap_or_default() + OVERLAP;
+        let until = self.run.running_time().saturating_sub(patience);
+        if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+            let until = i64::try_from(until.as_micros()).unwrap_or(i64::MAX);
+            self.output.skip_to(until, mapped);
         }
     }
 
@@ -331,7 +398,7 @@ impl Puller {
 
     /// The publisher ended the track. Without word from the catalog, another may take its place.
     fn ended(&mut self) {
-        self.reader = None;
+        self.feed.suspend();
         self.flush_pending();
         self.drained = true;
         if !self.last {
@@ -348,7 +415,7 @@ impl Puller {
     }
 
     fn broke_off(&mut self, reason: &str) {
-        self.reader = None;
+        self.feed.suspend();
         self.output.interrupt();
         if self.last {
             // A relay may say it like this that there is no more.
@@ -375,19 +442,9 @@ impl Puller {
 
     /// What waits for the end of the join need wait no longer: nothing will come.
     fn flush_pending(&mut self) {
-        if self.pending.is_empty() {
-            return;
+        if !self.pending.is_empty() && self.run.end_join(self.begun, true) {
+            self.release();
         }
-        let Some(mut timeline) = self.run.timeline(self.begun) else {
-            return;
-        };
-        let before = timeline.start().is_some();
-        timeline.settle(self.run.running_time());
-        drop(timeline);
-        if !before {
-            self.run.joined();
-        }
-        self.release();
     }
 
     fn end(&mut self) {
@@ -401,10 +458,10 @@ impl Puller {
 
     fn over(&mut self) {
         self.state = State::Over;
-        self.reader = None;
+        self.feed.suspend();
         self.deadline = None;
         self.stream.set_ended();
-        self.run.ended.notify_one();
+        self.run.changed.notify_one();
     }
 
     fn warn(&self, text: &str) {
@@ -414,11 +471,10 @@ impl Puller {
     }
 
     fn count_skipped(&mut self) {
-        if let Some(reader) = &self.reader {
-            let skipped = reader.skipped_groups();
-            let new = skipped - self.skipped.min(skipped);
-            self.skipped = skipped;
-            self.run.counters.add_skipped_groups(new);
+        let skipped = self.feed.take_skipped();
+        if skipped > 0 {
+            self.stream.meter().skipped(skipped);
+            self.run.counters.add_skipped_groups(skipped);
         }
     }
 }
@@ -438,3 +494,5 @@ const OVERLAP: Duration = Duration::from_millis(20);
 const REPLACEMENT: Duration = Duration::from_millis(500);
 /// Until a track that broke off is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
+/// After so long without a sample, downstream is told.
+const QUIET: Duration = Duration::from_millis(500);

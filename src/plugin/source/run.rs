@@ -9,8 +9,19 @@ use gst::{ClockTime, glib, prelude::*};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
-use super::stream::Stream;
-use crate::{media::Timeline, plugin::link::Policy};
+use super::{
+    latency::{Bounds, Latency},
+    select::Wish,
+    stream::Stream,
+};
+use crate::{
+    media::{
+        Keep, Micros, Timeline,
+        catalog::Clock,
+        timeline::{Arrival, TrackId},
+    },
+    plugin::link::Policy,
+};
 
 /// From READY to PAUSED until back in READY.
 ///
@@ -21,15 +32,34 @@ pub(super) struct Run {
     /// All pads belong to this group.
     pub(super) group: gst::GroupId,
     pub(super) policy: watch::Sender<Policy>,
-    /// Something for the thread that follows the broadcast: a stream has ended.
-    pub(super) ended: Notify,
+    /// What the property `rendition` asks for.
+    pub(super) wish: watch::Sender<Wish>,
+    /// What the application selected last.
+    pub(super) selection: watch::Sender<Option<Selection>>,
+    /// Every rendition that can be played.
+    pub(super) collection: watch::Sender<Option<gst::StreamCollection>>,
+    /// Something for the thread that follows the broadcast: a stream has ended, or carries another
+    /// rendition.
+    pub(super) changed: Notify,
     pub(super) counters: Counters,
+    /// What arrives, in bit/s.
+    pub(super) arriving: AtomicU64,
     stop: watch::Sender<bool>,
     gate: watch::Sender<Gate>,
     timeline: Mutex<Timeline>,
-    latency: watch::Sender<Duration>,
+    latency: Mutex<Latency>,
+    keep: Keep,
+    /// What the newest catalog says of the time of day.
+    clock: Mutex<Option<Clock>>,
     /// `None` once the run is over.
     streams: Mutex<Option<Vec<Stream>>>,
+}
+
+/// A `select-streams` event.
+#[derive(Debug, Clone)]
+pub(super) struct Selection {
+    pub(super) stream_ids: Vec<String>,
+    pub(super) seqnum: gst::Seqnum,
 }
 
 /// What the pads' tasks may do.
@@ -45,26 +75,57 @@ pub(super) struct Gate {
     pub(super) joined: u64,
 }
 
+/// From media time to running time, for the track that asked and for now. In microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mapped {
+    /// Which join it belongs to.
+    pub(super) joined: u64,
+    /// Where what is shown begins.
+    pub(super) start: i64,
+    offset: i64,
+}
+
+impl Mapped {
+    /// The running time of a media time.
+    pub(super) fn time(self, media: i64) -> i64 {
+        media.saturating_add(self.offset)
+    }
+}
+
 /// Of all pads together.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) buffers: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) skipped_groups: AtomicU64,
+    /// Samples that were left out because they came too late.
+    pub(super) late: AtomicU64,
 }
 
 impl Run {
-    pub(super) fn new(element: &super::MoqSrc, policy: Policy, latency: Duration) -> Self {
+    pub(super) fn new(
+        element: &super::MoqSrc,
+        policy: Policy,
+        bounds: Bounds,
+        keep: Keep,
+        wish: Wish,
+    ) -> Self {
         Self {
             element: element.downgrade(),
             group: gst::GroupId::next(),
             policy: watch::Sender::new(policy),
-            ended: Notify::new(),
+            wish: watch::Sender::new(wish),
+            selection: watch::Sender::new(None),
+            collection: watch::Sender::new(None),
+            changed: Notify::new(),
             counters: Counters::default(),
+            arriving: AtomicU64::new(0),
             stop: watch::Sender::new(false),
             gate: watch::Sender::new(Gate::default()),
-            timeline: Mutex::new(Timeline::new(latency)),
-            latency: watch::Sender::new(latency),
+            timeline: Mutex::new(Timeline::new(bounds.least, keep)),
+            latency: Mutex::new(Latency::new(bounds)),
+            keep,
+            clock: Mutex::new(None),
             streams: Mutex::new(Some(Vec::new())),
         }
     }
@@ -120,18 +181,99 @@ impl Run {
         self.timeline.lock()
     }
 
+    /// The mapping of a track; `None` while the join is under way, and when it is no longer `begun`.
+    pub(super) fn mapped(&self, begun: u64, track: TrackId) -> Option<Mapped> {
+        let timeline = self.timeline(begun)?;
+        Some(Mapped {
+            joined: begun,
+            start: timeline.start()?,
+            offset: timeline.running_time(track, 0)?,
+        })
+    }
+
+    /// Learns that a sample of media time `dts` is there. Every pad is told if that ends the join, and sinks if they
+    /// are to wait longer now. `None` when it is of another join.
+    pub(super) fn observe(&self, begun: u64, track: TrackId, dts: i64) -> Option<Arrival> {
+        let now = self.running_time();
+        let mut timeline = self.timeline(begun)?;
+        let before = timeline.start().is_some();
+        let arrival = timeline.observe(track, dts, now);
+        let joined = timeline.start().is_some();
+        let needed = timeline.wanted_tolerance();
+        drop(timeline);
+        if joined && !before {
+            self.joined();
+        }
+        if self.latency.lock().adapt(needed, now) {
+            self.latency_changed();
+        }
+        Some(arrival)
+    }
+
+    /// Ends the join `begun` if it is due, or in any case. True when it has ended.
+    pub(super) fn end_join(&self, begun: u64, in_any_case: bool) -> bool {
+        let now = self.running_time();
+        let Some(mut timeline) = self.timeline(begun) else {
+            return false;
+        };
+        let before = timeline.start().is_some();
+        if in_any_case && !before {
+            timeline.settle(now);
+        }
+        let joined = timeline.poll(now);
+        drop(timeline);
+        if joined && !before {
+            self.joined();
+        }
+        joined
+    }
+
     /// Tells every pad that the mapping is there.
-    pub(super) fn joined(&self) {
+    fn joined(&self) {
         self.gate.send_modify(|gate| gate.joined = gate.begun);
     }
 
-    pub(super) fn set_latency(&self, latency: Duration) {
-        self.any_timeline().set_tolerance(latency);
-        self.latency.send_replace(latency);
+    pub(super) fn set_bounds(&self, bounds: Bounds) {
+        let changed = self.latency.lock().set_bounds(bounds);
+        if changed {
+            self.latency_changed();
+        }
     }
 
+    /// Sinks wait so long in all.
+    pub(super) fn set_pipeline_latency(&self, latency: Duration) {
+        self.latency.lock().set_pipeline(latency);
+    }
+
+    /// The latency in effect.
     pub(super) fn latency(&self) -> Duration {
-        *self.latency.borrow()
+        self.latency.lock().effective()
+    }
+
+    /// How late a sample may be and still be shown. `None`: however late it is, it is wanted.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        (self.keep == Keep::Live).then(|| self.latency.lock().patience())
+    }
+
+    fn latency_changed(&self) {
+        let latency = self.latency();
+        self.any_timeline().set_tolerance(latency);
+        if let Some(element) = self.element.upgrade() {
+            let message = gst::message::Latency::builder().src(&element).build();
+            // Without a bus nobody waits for anything.
+            let _ = element.post_message(message);
+        }
+    }
+
+    /// What the time of day is at which media time.
+    pub(super) fn set_clock(&self, clock: Option<Clock>) {
+        *self.clock.lock() = clock;
+    }
+
+    /// When a sample was taken, since 1970.
+    pub(super) fn wall_time(&self, pts: Micros) -> Option<ClockTime> {
+        let clock = (*self.clock.lock())?;
+        clock.wall_time(pts).try_into().ok()
     }
 
     /// How long the pipeline has been playing; zero before.
@@ -157,6 +299,15 @@ impl Run {
         self.streams.lock().clone().unwrap_or_default()
     }
 
+    /// How many bytes of samples have arrived.
+    pub(super) fn arrived(&self) -> u64 {
+        let streams = self.streams();
+        streams
+            .iter()
+            .map(|stream| stream.meter().report().bytes)
+            .sum()
+    }
+
     /// Takes one out; `None` if it was not there.
     pub(super) fn remove(&self, stream: &Stream) -> Option<Stream> {
         let mut streams = self.streams.lock();
@@ -177,6 +328,10 @@ impl Counters {
     pub(super) fn add_buffer(&self, bytes: usize) {
         self.buffers.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn add_skipped_groups(&self, groups: u64) {

@@ -6,7 +6,7 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{caps::Format, imp, puller::Puller, run::Run};
+use super::{caps::Format, imp, pace::Meter, puller::Puller, run::Run};
 use crate::{
     media::{Config, Kind, timeline::TrackId},
     moq_lite::BroadcastConsumer,
@@ -22,6 +22,9 @@ struct Inner {
     track: TrackId,
     /// The name of the track that it read last.
     name: Mutex<String>,
+    /// The id of the stream that downstream was told of.
+    shown: Mutex<String>,
+    meter: Arc<Meter>,
     order: watch::Sender<Order>,
     /// Changes when it is worth trying to push again.
     link: watch::Sender<()>,
@@ -36,6 +39,10 @@ struct Inner {
 pub(super) struct Order {
     /// `None` while the broadcast is away.
     pub(super) source: Option<Source>,
+    /// Which stream of the collection the pad says it carries.
+    pub(super) identity: gst::Stream,
+    /// Change to `source` where both have a picture; else at once.
+    pub(super) gently: bool,
     /// Nothing will follow: end when all was read.
     pub(super) last: bool,
 }
@@ -47,6 +54,7 @@ pub(super) struct Source {
     pub(super) track: String,
     pub(super) config: Config,
     pub(super) format: Format,
+    pub(super) tags: gst::TagList,
 }
 
 impl Source {
@@ -63,6 +71,7 @@ impl Stream {
         element: &super::MoqSrc,
         number: u32,
         source: Source,
+        identity: gst::Stream,
     ) -> Self {
         let kind = source.config.kind();
         let name = format!("{}_%u", kind.name());
@@ -97,9 +106,11 @@ impl Stream {
         pad.connect_linked(move |_, _| {
             relinked.send_replace(());
         });
-        let id = pad.create_stream_id(element, Some(&source.track));
+        let id = identity.stream_id().unwrap_or_default();
         let order = Order {
             source: Some(source.clone()),
+            identity: identity.clone(),
+            gently: false,
             last: false,
         };
         let stream = Self(Arc::new(Inner {
@@ -107,21 +118,26 @@ impl Stream {
             kind,
             track: run.any_timeline().add_track(),
             name: Mutex::new(source.track.clone()),
+            shown: Mutex::new(id.to_string()),
+            meter: Arc::new(Meter::new()),
             order: watch::Sender::new(order),
             link,
             ended: watch::Sender::new(false),
             closed: watch::Sender::new(false),
         }));
-        // An application that is told of the pad finds both on it.
+        // An application that is told of the pad finds these on it.
         let start = gst::event::StreamStart::builder(&id)
             .group_id(run.group)
+            .stream(identity)
             .build();
+        let collection = run.collection.borrow().clone();
+        let collection =
+            collection.map(|collection| gst::event::StreamCollection::new(&collection));
+        let caps = gst::event::Caps::new(&source.format.caps);
         let _ = stream.0.pad.set_active(true);
-        let _ = stream.0.pad.push_event(start);
-        let _ = stream
-            .0
-            .pad
-            .push_event(gst::event::Caps::new(&source.format.caps));
+        for event in [Some(start), collection, Some(caps)].into_iter().flatten() {
+            let _ = stream.0.pad.push_event(event);
+        }
         stream
     }
 
@@ -169,12 +185,15 @@ impl Stream {
         self.0.name.lock().clone()
     }
 
-    /// Tells the task what to read from now on.
-    pub(super) fn give(&self, source: Source) {
+    /// Tells the task what to read from now on: `gently` where what it reads now has a counterpart
+    /// in it.
+    pub(super) fn give(&self, source: Source, identity: gst::Stream, gently: bool) {
         self.0.name.lock().clone_from(&source.track);
-        self.0
-            .order
-            .send_modify(|order| order.source = Some(source));
+        self.0.order.send_modify(|order| {
+            order.source = Some(source);
+            order.identity = identity;
+            order.gently = gently;
+        });
     }
 
     /// Tells the task that there is nothing to read until it is given something.
@@ -185,6 +204,34 @@ impl Stream {
     /// Tells the task that nothing will follow what it reads now.
     pub(super) fn finish(&self) {
         self.0.order.send_modify(|order| order.last = true);
+    }
+
+    /// Tells the task to end at once: nobody wants to have more.
+    pub(super) fn dismiss(&self) {
+        self.0.order.send_modify(|order| {
+            order.source = None;
+            order.last = true;
+        });
+    }
+
+    /// Which stream of the collection the pad is to carry.
+    pub(super) fn identity(&self) -> gst::Stream {
+        self.0.order.borrow().identity.clone()
+    }
+
+    /// Whether the pad carries what it was told to, or nobody takes it anyway.
+    pub(super) fn is_settled(&self) -> bool {
+        let wanted = self.identity().stream_id().unwrap_or_default();
+        *self.0.shown.lock() == wanted || !self.0.pad.is_linked()
+    }
+
+    /// Downstream was told that the pad carries this stream.
+    pub(super) fn set_shown(&self, identity: &gst::Stream) {
+        *self.0.shown.lock() = identity.stream_id().unwrap_or_default().to_string();
+    }
+
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.0.meter
     }
 
     pub(super) fn orders(&self) -> watch::Receiver<Order> {

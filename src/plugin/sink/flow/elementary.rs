@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use gst::{FlowError, FlowSuccess, subclass::prelude::*};
+use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::{Content, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
 use crate::publish::Sample;
 
@@ -18,65 +19,130 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
+        let now = self.now();
         let mut stream = pad.imp().stream();
-        let (dts, pts) = stream.times(&buffer, || self.now());
-        let payload = self.payload(buffer)?;
-        let Some(format) = &stream.format else {
-            return Err(FlowError::NotNegotiated);
-        };
-        let keyframe = format.is_keyframe(&payload);
-        let config = match format {
-            Format::ByteStream { hints } if keyframe => hints.config(&payload),
-            Format::ByteStream { .. } => None,
-            format => format.config(),
-        };
-        let is_video = !matches!(format, Format::Audio(_));
-        if let Some(config) = config {
-            let name = pad.imp().track();
-            stream
-                .configure(name.as_deref(), config, Instant::now())
-                .map_err(|error| self.fail(&error))?;
-        }
-        let parameters_missing = keyframe && matches!(stream.content, Content::Nothing);
-        if parameters_missing && !std::mem::replace(&mut stream.warned.parameters, true) {
-            drop(stream);
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::Format,
-                ("The H.264 stream has no parameter sets and cannot be published without: put \
-                     \"h264parse config-interval=-1\" before the sink")
-            );
+        if self.is_outside(pad, &mut stream, &buffer) {
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let mut times = stream.times(&buffer, now.unwrap_or(0));
+        let duration = buffer.duration().map(Into::into);
+        let payload = self.payload(buffer)?;
+        let Some(format) = stream.format.clone() else {
+            return Err(FlowError::NotNegotiated);
+        };
+        let unit = match format.read(payload) {
+            Ok(Some(unit)) => unit,
+            Ok(None) => return Ok(FlowSuccess::Ok),
+            Err(sentence) => {
+                drop(stream);
+                return Err(self.malformed(pad, &sentence));
+            }
+        };
+        let keyframe = unit.keyframe;
+        if let Some(config) = unit.config {
+            drop(stream);
+            let options = pad.imp().options();
+            stream = pad.imp().stream();
+            stream
+                .configure(options, config, Instant::now())
+                .map_err(|error| self.fail(&error))?;
+        }
+        if let Format::Video(video) = &format
+            && keyframe
+            && matches!(stream.content, Content::Nothing)
+            && !std::mem::replace(&mut stream.warned.parameters, true)
+        {
+            drop(stream);
+            let sentence = video.parameters_missing();
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
+            return Ok(FlowSuccess::Ok);
+        }
+        times.is_video = format.is_video();
+        times.keyframe = keyframe;
+        let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
+        let due = i128::from(timing.due.nseconds());
+        stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
-        self.wait(pad, timing.due)?;
+        if self.wait(pad, timing.due)? == Punctual::No {
+            self.skip(pad);
+            return Ok(FlowSuccess::Ok);
+        }
 
+        let now = Instant::now();
         let mut stream = pad.imp().stream();
-        let annex_b = matches!(stream.format, Some(Format::ByteStream { .. }));
-        let Content::Track(track) = &mut stream.content else {
+        let Stream {
+            content, key_units, ..
+        } = &mut *stream;
+        let Content::Track(track) = content else {
+            let wanted = key_units.is_wanted_first(now);
+            drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             return Ok(FlowSuccess::Ok);
         };
-        let payload = match keyframe && annex_b {
-            true => track.with_parameters(payload),
-            false => payload,
+        let payload = match &format {
+            Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
+            Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
+                Ok(Some(document)) => document,
+                Ok(None) => return Ok(FlowSuccess::Ok),
+                Err(sentence) => {
+                    drop(stream);
+                    return Err(self.malformed(pad, &sentence));
+                }
+            },
+            _ => unit.payload,
         };
         let sample = Sample {
             timestamp: timing.timestamp,
             keyframe,
             payload,
         };
-        let written = track.writer.write(sample, Instant::now());
+        let written = track.writer.write(sample, now);
+        let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
+        if wanted {
+            self.ask_for_keyframe(pad);
+        }
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Begins the track if the caps say what it is: viewers may come before the element plays.
+    pub(in super::super) fn begin(&self, pad: &MoqSinkPad) -> Result<(), FlowError> {
+        let imp = pad.imp();
+        let config = {
+            let stream = imp.stream();
+            let format = stream.format.as_ref();
+            let format =
+                format.filter(|_| matches!(stream.content, Content::Nothing) && !stream.eos);
+            format.and_then(Format::config)
+        };
+        let Some(config) = config else {
+            return Ok(());
+        };
+        self.resume(pad);
+        let options = imp.options();
+        let begun = imp.stream().configure(options, config, Instant::now());
+        begun.map_err(|error| self.fail(&error))
+    }
+
+    /// Buffers are not what the caps say.
+    fn malformed(&self, pad: &MoqSinkPad, sentence: &str) -> FlowError {
+        gst::element_imp_error!(
+            self,
+            gst::StreamError::Format,
+            ("{sentence}"),
+            ["on {}", pad.name()]
+        );
+        FlowError::Error
     }
 }

@@ -1,8 +1,8 @@
-//! AAC: the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+//! The AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
 
 use bytes::Bytes;
 
-use super::{Error, bits::Bits};
+use crate::media::{Error, bits::Bits};
 
 /// What an AudioSpecificConfig says about the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ const PS: u8 = 29;
 /// Object types whose configuration goes on with a GASpecificConfig.
 const GENERAL_AUDIO: [u8; 12] = [1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23];
 const MAX_RATE: u32 = (1 << 24) - 1;
-const RATES: [u32; 13] = [
+pub(super) const RATES: [u32; 13] = [
     96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350,
 ];
 

@@ -1,10 +1,14 @@
-//! Latency and CPU time of moqsink to moqsrc, next to RTP over UDP.
+//! Latency and CPU time of moqsink to moqsrc, next to RTP over UDP and to a bare QUIC stream.
 //!
-//! The same pre-encoded frames (H.264, 720p30, 4 Mbit/s) go through both in turn,
+//! The same pre-encoded frames (H.264, 720p30, 4 Mbit/s) go through each in turn,
 //! publisher and viewer each a process of its own. Latency is the time from a
 //! frame's arrival at the sink pad of `moqsink` (or of `rtph264pay ! udpsink`) to
 //! its arrival behind the source pad of `moqsrc` (or of `udpsrc ! rtph264depay`),
 //! on one monotonic clock. CPU is user and system time of the whole process.
+//!
+//! RTP sends from the thread that has the frame and hands it on in the thread that
+//! receives. QUIC, which has to answer its peer at any time, has threads of its
+//! own; waking them is most of the difference, and [`quic`] shows how much.
 //!
 //! `cargo bench --bench latency [-- --rounds N --seconds N]`; the elements must be
 //! found, for example by `GST_PLUGIN_PATH=target/release`.
@@ -25,6 +29,8 @@ use std::{
 use gst::prelude::*;
 use gstmoq::media::h264::{self, Format};
 
+mod quic;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const CAPS: &str =
@@ -42,7 +48,8 @@ fn main() -> Result<()> {
     gst::init()?;
     match args[..] {
         ["publisher", transport, port, file] => publisher(transport, port, Path::new(file)),
-        ["viewer", transport, port] => viewer(transport, port),
+        ["viewer", "quic", port, file] => quic_viewer(port.parse()?, Path::new(file)),
+        ["viewer", transport, port, _] => viewer(transport, port),
         _ => compare(
             option(&args, "--rounds", 3)?,
             option(&args, "--seconds", 10)?,
@@ -83,10 +90,11 @@ fn compare(rounds: usize, seconds: usize) -> Result<()> {
         "{:10} {:>9} {:>7} {:>7} {:>7} {:>10} {:>8}",
         "transport", "frames", "p50", "p95", "p99", "publisher", "viewer"
     );
-    let mut ratios = Vec::new();
+    quic::certify(&file)?;
+    let mut medians = Vec::new();
     for _ in 0..rounds {
         let mut median = HashMap::new();
-        for transport in ["rtp", "moq"] {
+        for transport in ["rtp", "quic", "moq"] {
             let run = measure(transport, &file)?;
             println!(
                 "{transport:10} {:>9} {:>7.3} {:>7.3} {:>7.3} {:>10.2} {:>8.2}",
@@ -99,16 +107,23 @@ fn compare(rounds: usize, seconds: usize) -> Result<()> {
             );
             median.insert(transport, run.percentile(50));
         }
-        ratios.push(median["moq"] / median["rtp"]);
+        medians.push(median);
     }
+    quic::forget(&file)?;
     fs::remove_file(file)?;
-    ratios.sort_by(f64::total_cmp);
-    let middle = ratios[ratios.len() / 2];
-    println!(
-        "p50 of moq / p50 of rtp: median {middle:.2}, from {:.2} to {:.2}",
-        ratios[0],
-        ratios[ratios.len() - 1]
-    );
+    for (one, other) in [("moq", "rtp"), ("moq", "quic"), ("quic", "rtp")] {
+        let mut ratios: Vec<f64> = medians
+            .iter()
+            .map(|median| median[one] / median[other])
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "p50 of {one} / p50 of {other}: median {:.2}, from {:.2} to {:.2}",
+            ratios[ratios.len() / 2],
+            ratios[0],
+            ratios[ratios.len() - 1]
+        );
+    }
     Ok(())
 }
 
@@ -123,14 +138,14 @@ fn measure(transport: &str, file: &Path) -> Result<Run> {
     // Whoever listens starts first and says when it is there.
     let (mut publisher, mut viewer);
     if transport == "rtp" {
-        viewer = Process::start(&["viewer", transport, &port])?;
+        viewer = Process::start(&["viewer", transport, &port, file])?;
         viewer.ready()?;
         publisher = Process::start(&["publisher", transport, &port, file])?;
         publisher.ready()?;
     } else {
         publisher = Process::start(&["publisher", transport, &port, file])?;
         publisher.ready()?;
-        viewer = Process::start(&["viewer", transport, &port])?;
+        viewer = Process::start(&["viewer", transport, &port, file])?;
         viewer.ready()?;
     }
     publisher.go()?;
@@ -227,6 +242,42 @@ fn report(frames: &[(u64, u64)]) -> Result<()> {
 }
 
 fn publisher(transport: &str, port: &str, file: &Path) -> Result<()> {
+    let frames = read_frames(file)?;
+    let mut sent = Vec::with_capacity(frames.len());
+    let (mut push, end) = match transport {
+        "quic" => quic_input(port.parse()?, file)?,
+        _ => element_input(transport, port)?,
+    };
+    let mut push = |index: usize, frame: &[u8]| {
+        let (name, frame) = (identify(frame), frame.to_vec());
+        sent.push((name, now()));
+        push(index, frame)
+    };
+    // The first frame completes the description of the stream, for who joins now.
+    push(0, &frames[0])?;
+    ready()?;
+    let start = Instant::now();
+    for (index, frame) in frames.iter().enumerate().skip(1) {
+        let due = start + FRAME * index as u32;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        push(index, frame)?;
+    }
+    report(&sent)?;
+    wait()?;
+    end()
+}
+
+/// Takes the frame of a number.
+type Push = Box<dyn FnMut(usize, Vec<u8>) -> Result<()>>;
+type End = Box<dyn FnOnce() -> Result<()>>;
+
+fn quic_input(port: u16, file: &Path) -> Result<(Push, End)> {
+    let frames = quic::publish(port, file)?;
+    let push: Push = Box::new(move |_, frame| Ok(frames.send(frame.into())?));
+    Ok((push, Box::new(|| Ok(()))))
+}
+
+fn element_input(transport: &str, port: &str) -> Result<(Push, End)> {
     let sink = match transport {
         "rtp" => format!(
             "rtph264pay aggregate-mode=zero-latency config-interval=-1 mtu=1200 ! udpsink host=127.0.0.1 port={port} sync=false"
@@ -256,10 +307,8 @@ fn publisher(transport: &str, port: &str, file: &Path) -> Result<()> {
         gst::ClockTime,
     >::new()));
 
-    let frames = read_frames(file)?;
-    let mut sent = Vec::with_capacity(frames.len());
-    let mut push = |index: usize, frame: &[u8]| -> Result<()> {
-        let mut buffer = gst::Buffer::from_slice(frame.to_vec());
+    let push: Push = Box::new(move |index, frame| {
+        let mut buffer = gst::Buffer::from_slice(frame);
         let time = FRAME * index as u32;
         {
             let buffer = buffer.get_mut().ok_or("the buffer is new")?;
@@ -268,23 +317,30 @@ fn publisher(transport: &str, port: &str, file: &Path) -> Result<()> {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
             }
         }
-        sent.push((identify(frame), now()));
         source.push(buffer)?;
         Ok(())
-    };
-    // The first frame completes the description of the stream, for who joins now.
-    push(0, &frames[0])?;
+    });
+    let end: End = Box::new(move || {
+        pipeline.set_state(gst::State::Null)?;
+        Ok(())
+    });
+    Ok((push, end))
+}
+
+fn quic_viewer(port: u16, file: &Path) -> Result<()> {
+    let frames = quic::view(port, file)?;
+    let got = Arc::new(Mutex::new(Vec::new()));
+    let seen = got.clone();
+    std::thread::spawn(move || {
+        for frame in frames {
+            let time = now();
+            seen.lock()
+                .expect("nobody panics with it")
+                .push((identify(&frame), time));
+        }
+    });
     ready()?;
-    let start = Instant::now();
-    for (index, frame) in frames.iter().enumerate().skip(1) {
-        let due = start + FRAME * index as u32;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        push(index, frame)?;
-    }
-    report(&sent)?;
-    wait()?;
-    pipeline.set_state(gst::State::Null)?;
-    Ok(())
+    report(&got.lock().expect("nobody panics with it"))
 }
 
 fn viewer(transport: &str, port: &str) -> Result<()> {
