@@ -9,6 +9,11 @@ pub enum Error {
     /// A frame does not start with a whole timestamp.
     #[error("a frame of {0} bytes is too short for its timestamp")]
     Timestamp(usize),
+    /// A frame of payload alone came over a transport that has no times for frames.
+    #[error(
+        "frames of data have their times in versions from moq-lite-05 on, and the session is of an older one"
+    )]
+    Untimed,
     /// Broken NAL units.
     #[error("{0}")]
     Nal(&'static str),

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Error;
 use crate::{
-    media::{Config, Container, Kind, Micros, legacy},
-    moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
+    media::{self, Config, Container, Kind, Micros, legacy},
+    moq_lite::{self, BroadcastConsumer, GroupConsumer, Timestamp, Track, TrackConsumer},
 };
 
 /// One coded picture, or one packet of sound.
@@ -30,6 +30,8 @@ pub struct Sample {
 pub struct SampleReader {
     track: TrackConsumer,
     kind: Kind,
+    /// Frames are payload alone, and the transport has their times.
+    is_bare: bool,
     budget: Duration,
     current: Option<Current>,
     /// Groups that arrived and are to be read later, and when they did.
@@ -62,7 +64,7 @@ struct Ended {
 
 /// What may happen while a group is read.
 enum Step {
-    Frame(moq_lite::Result<Option<Vec<Bytes>>>),
+    Frame(moq_lite::Result<Option<(Option<Timestamp>, Vec<Bytes>)>>),
     Group(moq_lite::Result<Option<GroupConsumer>>),
     Timeout,
 }
@@ -76,9 +78,11 @@ impl SampleReader {
         config: &Config,
         budget: Duration,
     ) -> Option<Self> {
-        if config.container() != Some(&Container::Legacy) {
-            return None;
-        }
+        let is_bare = match config.container() {
+            Some(Container::Legacy) => false,
+            None => true,
+            Some(_) => return None,
+        };
         let track = Track {
             name: name.into(),
             priority: config.priority(),
@@ -86,6 +90,7 @@ impl SampleReader {
         Some(Self {
             track: broadcast.subscribe_track(&track),
             kind: config.kind(),
+            is_bare,
             budget,
             current: None,
             waiting: BTreeMap::new(),
@@ -157,8 +162,8 @@ impl SampleReader {
                 Step::Group(Ok(None)) => self.ended(Ok(())),
                 Step::Group(Err(err)) => self.ended(Err(err)),
                 Step::Timeout => self.skip(),
-                Step::Frame(Ok(Some(chunks))) => {
-                    if let Some(sample) = self.sample(chunks)? {
+                Step::Frame(Ok(Some((time, chunks)))) => {
+                    if let Some(sample) = self.sample(time, chunks)? {
                         return Ok(Some(sample));
                     }
                 }
@@ -193,7 +198,7 @@ impl SampleReader {
         let deadline = self.deadline();
         let frame = async {
             match &mut self.current {
-                Some(current) => current.group.read_frame_chunks().await,
+                Some(current) => current.group.read_timed_chunks().await,
                 None => future::pending().await,
             }
         };
@@ -266,11 +271,15 @@ impl SampleReader {
         self.skipped += 1;
     }
 
-    fn sample(&mut self, chunks: Vec<Bytes>) -> Result<Option<Sample>, Error> {
+    fn sample(
+        &mut self,
+        time: Option<Timestamp>,
+        chunks: Vec<Bytes>,
+    ) -> Result<Option<Sample>, Error> {
         let Some(current) = &mut self.current else {
             return Ok(None);
         };
-        let (pts, payload) = match legacy::decode_chunks(chunks) {
+        let (pts, payload) = match decode(self.is_bare, time, chunks) {
             Ok(sample) => sample,
             Err(err) => {
                 self.give_up();
@@ -303,6 +312,18 @@ async fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// How long the last groups of a track that ended well may take. They are sent already.
 const LAST_GROUP: Duration = Duration::from_secs(5);
+
+/// When to present what a frame holds, and the pieces of that.
+fn decode(
+    is_bare: bool,
+    time: Option<Timestamp>,
+    chunks: Vec<Bytes>,
+) -> Result<(Micros, Vec<Bytes>), media::Error> {
+    match is_bare {
+        true => Ok((time.ok_or(media::Error::Untimed)?, chunks)),
+        false => legacy::decode_chunks(chunks),
+    }
+}
 
 /// One piece. Copies where the transport delivered several, because memory that is handed to a
 /// decoder has to be contiguous.

@@ -18,7 +18,7 @@ use super::{
     uri,
 };
 use crate::{
-    media::Keep,
+    media::{Keep, Kind},
     moq_lite::{Origin, Track},
     plugin::{
         control::Control,
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("moqsrc", gst::DebugColorFlags::empty(), Some("MoQ source"))
 });
 
@@ -279,8 +279,10 @@ impl ElementImpl for MoqSrc {
                     .expect("the name and the caps are valid")
             };
             vec![
-                template("video_%u", caps::video_template()),
-                template("audio_%u", caps::audio_template()),
+                template("video_%u", caps::template(Kind::Video)),
+                template("audio_%u", caps::template(Kind::Audio)),
+                template("text_%u", caps::template(Kind::Text)),
+                template("data_%u", caps::template(Kind::Data)),
             ]
         });
         TEMPLATES.as_ref()
