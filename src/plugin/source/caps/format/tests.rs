@@ -50,9 +50,9 @@ fn h264_without_a_description_is_a_byte_stream() {
         };
         assert_eq!(
             caps(&Config::Video(config)),
-            "video/x-h264, alignment=(string)au, stream-format=(string)byte-stream, width=(int)1280, \
-             height=(int)720, framerate=(fraction)30000/1001, profile=(string)constrained-baseline, \
-             level=(string)3.1"
+            "video/x-h264, alignment=(string)au, stream-format=(string)byte-stream, \
+             profile=(string)constrained-baseline, level=(string)3.1, width=(int)1280, height=(int)720, \
+             framerate=(fraction)30000/1001"
         );
     }
 }
