@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Error, Publisher, TrackWriter};
+use super::{Error, Publisher, TrackOptions, TrackWriter};
 use crate::media::Config;
 
 /// A source of tracks. Dropping it says that nothing more is to come from it.
@@ -25,8 +25,24 @@ impl Input {
     ///
     /// The catalog is not published before [`ready`](Self::ready).
     pub fn track(&mut self, name: Option<&str>, config: Config) -> Result<TrackWriter, Error> {
-        let track = self.publisher.state().create(name, &config)?;
-        Ok(TrackWriter::new(self.publisher.clone(), track, &config))
+        let options = TrackOptions {
+            name: name.map(str::to_owned),
+            ..TrackOptions::default()
+        };
+        self.track_with(&options, config)
+    }
+
+    /// Begins a track as the options say. Otherwise as [`track`](Self::track).
+    pub fn track_with(
+        &mut self,
+        options: &TrackOptions,
+        config: Config,
+    ) -> Result<TrackWriter, Error> {
+        let track = self.publisher.state().create(options, &config)?;
+        let mut writer = TrackWriter::new(self.publisher.clone(), track, config);
+        writer.set_policy(options.policy);
+        writer.details = options.details.clone();
+        Ok(writer)
     }
 
     /// Says that all tracks that are known have been begun.

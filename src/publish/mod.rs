@@ -8,12 +8,15 @@
 
 mod error;
 mod input;
+mod measure;
+mod options;
 mod publisher;
 mod track;
 
 pub use error::Error;
 pub use input::Input;
-pub use publisher::{PATIENCE, Publisher};
+pub use options::{Details, Grouping, Policy, TrackOptions};
+pub use publisher::{About, PATIENCE, Publisher};
 pub use track::{Sample, Stats, TrackWriter};
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ mod tests {
         let nanos = i128::from(millis.nseconds());
         Scheduled {
             track,
-            timing: Timing::new(nanos, nanos, true).expect("it is not negative"),
+            timing: Timing::new(nanos, nanos).expect("it is not negative"),
             keyframe: true,
             payload: Bytes::from_static(b"x"),
         }

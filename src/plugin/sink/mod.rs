@@ -49,10 +49,14 @@ mod flow;
 mod format;
 mod imp;
 mod interleave;
+mod keyunit;
 mod movie;
+mod options;
 mod pace;
 mod pad;
 mod stream;
+mod tags;
+mod timeline;
 
 use gst::{glib, prelude::*};
 

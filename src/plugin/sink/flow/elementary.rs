@@ -8,7 +8,8 @@ use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::{Content, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
 use crate::publish::Sample;
 
@@ -18,8 +19,12 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
+        let now = self.now();
         let mut stream = pad.imp().stream();
-        let (dts, pts) = stream.times(&buffer, || self.now());
+        if self.is_outside(pad, &mut stream, &buffer) {
+            return Ok(FlowSuccess::Ok);
+        }
+        let mut times = stream.times(&buffer, now.unwrap_or(0));
         let duration = buffer.duration().map(Into::into);
         let payload = self.payload(buffer)?;
         let Some(format) = stream.format.clone() else {
@@ -35,9 +40,11 @@ impl MoqSink {
         };
         let keyframe = unit.keyframe;
         if let Some(config) = unit.config {
-            let name = pad.imp().track();
+            drop(stream);
+            let options = pad.imp().options();
+            stream = pad.imp().stream();
             stream
-                .configure(name.as_deref(), config, Instant::now())
+                .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
         }
         if let Format::Video(video) = &format
@@ -50,16 +57,32 @@ impl MoqSink {
             gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, format.is_video()) else {
+        times.is_video = format.is_video();
+        times.keyframe = keyframe;
+        let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
+        let due = i128::from(timing.due.nseconds());
+        stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
-        self.wait(pad, timing.due)?;
+        if self.wait(pad, timing.due)? == Punctual::No {
+            self.skip(pad);
+            return Ok(FlowSuccess::Ok);
+        }
 
+        let now = Instant::now();
         let mut stream = pad.imp().stream();
-        let Content::Track(track) = &mut stream.content else {
+        let Stream {
+            content, key_units, ..
+        } = &mut *stream;
+        let Content::Track(track) = content else {
+            let wanted = key_units.is_wanted_first(now);
+            drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             return Ok(FlowSuccess::Ok);
         };
         let payload = match &format {
@@ -79,14 +102,37 @@ impl MoqSink {
             keyframe,
             payload,
         };
-        let written = track.writer.write(sample, Instant::now());
+        let written = track.writer.write(sample, now);
+        let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
+        if wanted {
+            self.ask_for_keyframe(pad);
+        }
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Begins the track if the caps say what it is: viewers may come before the element plays.
+    pub(in super::super) fn begin(&self, pad: &MoqSinkPad) -> Result<(), FlowError> {
+        let imp = pad.imp();
+        let config = {
+            let stream = imp.stream();
+            let format = stream.format.as_ref();
+            let format =
+                format.filter(|_| matches!(stream.content, Content::Nothing) && !stream.eos);
+            format.and_then(Format::config)
+        };
+        let Some(config) = config else {
+            return Ok(());
+        };
+        self.resume(pad);
+        let options = imp.options();
+        let begun = imp.stream().configure(options, config, Instant::now());
+        begun.map_err(|error| self.fail(&error))
     }
 
     /// Buffers are not what the caps say.
