@@ -6,5 +6,6 @@ mod errors;
 mod file;
 mod fragments;
 mod media;
+mod players;
 mod support;
 mod viewers;
