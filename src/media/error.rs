@@ -14,6 +14,12 @@ pub enum Error {
         "frames of data have their times in versions from moq-lite-05 on, and the session is of an older one"
     )]
     Untimed,
+    /// A LOC frame whose properties make no sense.
+    #[error("LOC: {0}")]
+    Loc(&'static str),
+    /// A fragment or an init segment that cannot be read, or made.
+    #[error("CMAF: {0}")]
+    Cmaf(String),
     /// Broken NAL units.
     #[error("{0}")]
     Nal(&'static str),

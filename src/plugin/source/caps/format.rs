@@ -3,7 +3,7 @@
 use gst::{Caps, ClockTime};
 
 use super::{audio, other, video};
-use crate::media::{Config, Container};
+use crate::media::{Config, container};
 
 /// How buffers of a rendition are described.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,17 +26,10 @@ pub(in super::super) enum Payload {
 impl Format {
     /// The caps of a rendition, or why it cannot be played.
     pub(in super::super) fn new(config: &Config) -> Result<Self, String> {
-        match config.container() {
-            Some(Container::Legacy) | None => {}
-            Some(Container::Cmaf { .. }) => {
-                return Err("its container cmaf is not supported".into());
-            }
-            Some(Container::Loc) => return Err("its container loc is not supported".into()),
-        }
         if let Some(path) = config.broadcast() {
             return Err(format!("it lies in another broadcast, {path}"));
         }
-        match config {
+        match &container::describe(config).map_err(|error| error.to_string())? {
             Config::Video(config) => video::format(config),
             Config::Audio(config) => audio::format(config),
             Config::Text(config) => other::text(config),
