@@ -1,6 +1,7 @@
 //! Whole pipelines in one process: moqsink serves, moqsrc plays.
 #![cfg(feature = "plugin")]
 
+mod access;
 mod codecs;
 mod errors;
 mod file;
@@ -8,4 +9,5 @@ mod fragments;
 mod media;
 mod players;
 mod support;
+mod tokens;
 mod viewers;
