@@ -290,6 +290,20 @@ impl GroupConsumer {
         result
     }
 
+    /// As [`Self::read_frame_chunks`], with the time of the frame if its producer said one.
+    /// Cancel safe.
+    pub(crate) async fn read_timed_chunks(
+        &mut self,
+    ) -> Result<Option<(Option<Timestamp>, Vec<Bytes>)>> {
+        let Some(frame) = self.begin_frame().await? else {
+            return Ok(None);
+        };
+        let time = frame.timestamp();
+        let result = frame.read_chunks().await.map(|chunks| Some((time, chunks)));
+        self.partial = None;
+        result
+    }
+
     /// The next frame, complete or not, or `None` at the end of the group.
     /// Cancel safe.
     ///
