@@ -295,7 +295,8 @@ impl GroupConsumer {
     pub(crate) async fn read_timed_chunks(
         &mut self,
     ) -> Result<Option<(Option<Timestamp>, Vec<Bytes>)>> {
-        let Some(frame) = self.begin_frame().await? else {
+        self.partial = self.next_frame().await?;
+        let Some(frame) = &mut self.partial else {
             return Ok(None);
         };
         let time = frame.timestamp();
