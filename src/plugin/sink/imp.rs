@@ -13,17 +13,19 @@ use parking_lot::Mutex;
 
 use super::{
     MoqSinkPad, format,
+    feedback::Feedback,
     options::Options,
     pace::Pace,
     pad::{self, MoqSinkPad as PadImp},
     timeline::Timeline,
+    wallclock::WallClock,
 };
 use crate::{
     moq_lite::{Origin, OriginProducer, PathOwned},
     plugin::{
         control::Control,
         link::{Media, Status},
-        settings,
+        settings, stats,
     },
     publish::{self, About, Input, Publisher},
 };
@@ -39,6 +41,9 @@ pub(in crate::plugin) struct MoqSink {
     state: Mutex<Option<Started>>,
     pub(super) pace: Arc<Pace>,
     pub(super) timeline: Mutex<Timeline>,
+    /// The wall time of time zero, since the Unix epoch, that the catalog has.
+    pub(super) anchor: Mutex<Option<Duration>>,
+    pub(super) feedback: Mutex<Feedback>,
 }
 
 /// From READY to READY.
@@ -62,6 +67,22 @@ impl MoqSink {
     /// How late a sample may be; `None` without sync.
     pub(super) fn max_lateness(&self) -> Option<gst::ClockTimeDiff> {
         self.settings.lock().max_lateness()
+    }
+
+    /// Between which rates encoders are steered, in bit/s.
+    pub(super) fn bitrate_limits(&self) -> Option<(u64, u64)> {
+        self.settings.lock().bitrate_limits()
+    }
+
+    /// Where the wall clock of the catalog comes from.
+    pub(super) fn wall_clock(&self) -> WallClock {
+        self.settings.lock().wall_clock
+    }
+
+    /// Looks at the sessions; `None` when the element is not started.
+    pub(super) fn with_control<R>(&self, look: impl FnOnce(&Control) -> R) -> Option<R> {
+        let state = self.state.lock();
+        state.as_ref().map(|started| look(&started.control))
     }
 
     pub(super) fn drain_timeout(&self) -> Duration {
@@ -130,8 +151,14 @@ impl MoqSink {
             consume: None,
             expected: None,
         };
-        let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media)?;
+        let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media, |element| {
+            if let Some(sink) = element.downcast_ref::<super::MoqSink>() {
+                sink.imp().measured();
+            }
+        })?;
         *self.timeline.lock() = Timeline::default();
+        *self.anchor.lock() = None;
+        *self.feedback.lock() = Feedback::default();
         *self.state.lock() = Some(Started {
             control,
             publisher: Some(Publisher::new(origin.producer.clone(), path.clone())),
@@ -181,10 +208,24 @@ impl MoqSink {
 
     fn stats(&self) -> gst::Structure {
         let mut sum = publish::Stats::default();
+        let mut tracks = Vec::new();
         for pad in self.pads() {
-            sum.add(&pad.imp().stream().stats());
+            let stream = pad.imp().stream();
+            sum.add(&stream.stats());
+            tracks.extend(stream.tracks().map(|writer| {
+                let track = gst::Structure::builder("moq-published-track")
+                    .field("name", writer.name())
+                    .field("pad", pad.name())
+                    .field("kind", writer.kind().name());
+                pad::add(track, &writer.stats()).build()
+            }));
         }
-        pad::add(self.status().stats("moqsink-stats"), &sum).build()
+        const NAME: &str = "moqsink-stats";
+        let stats = self.with_control(|control| control.stats(NAME));
+        let stats = stats.unwrap_or_else(|| stats::of(NAME, &Status::default(), &[], 0));
+        pad::add(stats, &sum)
+            .field("tracks", gst::Array::new(tracks))
+            .build()
     }
 
     /// The latencies upstream of all pads as one.
@@ -242,6 +283,26 @@ impl ObjectImpl for MoqSink {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(Options::properties);
         &PROPERTIES
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            // With bitrate-adaptation: an encoder was found upstream of the pad that is named. A handler that
+            // returns TRUE sees to its bit rate itself, by estimated-send-bitrate.
+            let found = glib::subclass::Signal::builder("encoder-setup")
+                .param_types([String::static_type(), gst::Element::static_type()])
+                .return_type::<bool>()
+                .run_last()
+                .accumulator(|_, _, value| {
+                    match value.get::<bool>().unwrap_or(false) {
+                        true => std::ops::ControlFlow::Break(value.clone()),
+                        false => std::ops::ControlFlow::Continue(value.clone()),
+                    }
+                })
+                .build();
+            vec![found]
+        });
+        &SIGNALS
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, property: &glib::ParamSpec) {

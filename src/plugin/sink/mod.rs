@@ -45,6 +45,9 @@
 //!
 //! The `stats` of a pad have the last four for that pad.
 
+mod adapt;
+mod encoder;
+mod feedback;
 mod flow;
 mod format;
 mod imp;
@@ -57,6 +60,7 @@ mod pad;
 mod stream;
 mod tags;
 mod timeline;
+mod wallclock;
 
 use gst::{glib, prelude::*};
 

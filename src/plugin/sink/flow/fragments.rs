@@ -160,6 +160,8 @@ impl MoqSink {
             payload: sample.payload,
         });
         stream.extend(i128::from(timing.due.nseconds()));
+        drop(stream);
+        self.note_wall_time(timing, None);
     }
 
     /// Sends samples of a movie, each when it is due.
