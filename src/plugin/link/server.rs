@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time};
 use web_transport_trait::Session as _;
 
-use super::{Context, Event};
+use super::{Context, Event, Origin};
 use crate::{
     moq_lite::{self, Server},
     net,
@@ -73,7 +73,7 @@ async fn serve(context: Context, accepted: net::Accepted) {
         }
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
-    let counted = context.session(&session, carrier);
+    let counted = context.session(&session, Origin::Listen, remote.to_string(), carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
     context.tell(Event::Changed).await;
     let closed = session.closed().await;

@@ -73,7 +73,9 @@ mod tests {
         assert_eq!(up, Some(862_500));
         let mut current = 862_500;
         for _ in 0..20 {
-            current = controller.next(second(9_000_000, current), LIMITS).unwrap_or(current);
+            current = controller
+                .next(second(9_000_000, current), LIMITS)
+                .unwrap_or(current);
         }
         assert_eq!(current, LIMITS.1);
     }
@@ -91,7 +93,10 @@ mod tests {
     #[test]
     fn the_limits_hold() {
         let mut controller = Controller::default();
-        assert_eq!(controller.next(second(1_000, 300_000), LIMITS), Some(LIMITS.0));
+        assert_eq!(
+            controller.next(second(1_000, 300_000), LIMITS),
+            Some(LIMITS.0)
+        );
         let mut controller = Controller::default();
         let next = controller.next(second(99_000_000, 5_000_000), LIMITS);
         assert_eq!(next, Some(LIMITS.1));

@@ -69,10 +69,11 @@ impl Encoder {
         let Some(spec) = self.element.find_property(self.property) else {
             return;
         };
-        let value = i64::try_from(rate / self.unit).unwrap_or(i64::MAX).to_value();
+        let value = i64::try_from(rate / self.unit)
+            .unwrap_or(i64::MAX)
+            .to_value();
         // A property of fewer bits takes what fits.
-        if let Ok(mut value) = value.transform_with_type(spec.value_type()) {
-            let _ = spec.value_validate(&mut value);
+        if let Ok(value) = value.transform_with_type(spec.value_type()) {
             self.element.set_property_from_value(self.property, &value);
         }
     }
@@ -80,7 +81,7 @@ impl Encoder {
 
 /// Pads on the other side of the element through which the data of this one comes.
 fn inputs(pad: &gst::Pad) -> Vec<gst::Pad> {
-    pad.iterate_internal_links_default()
+    pad.iterate_internal_links()
         .into_iter()
         .filter_map(Result::ok)
         .filter(|pad| pad.direction() == gst::PadDirection::Sink)

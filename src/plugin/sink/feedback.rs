@@ -16,11 +16,13 @@ use super::{
     imp::{CAT, MoqSink},
     pace::PadId,
 };
-use crate::plugin::link::Rates;
+use crate::plugin::control::Control;
 
 /// What was seen a second ago.
 #[derive(Default)]
 pub(super) struct Feedback {
+    /// What the network would carry, in bit/s.
+    network: Option<u64>,
     /// Groups that were too late in this run.
     late: u64,
     /// Those that the application was not told of.
@@ -42,11 +44,18 @@ struct Known {
 
 impl MoqSink {
     /// A second has passed.
-    pub(super) fn measured(&self) {
-        let Some((rates, total)) = self.network() else {
+    pub(super) fn second(&self) {
+        let Some(sessions) = self.with_control(Control::sessions) else {
             return;
         };
+        let (network, total) = (sessions.traffic().send_rate, sessions.late());
         let now = Instant::now();
+        if std::mem::replace(&mut self.feedback.lock().network, network) != network {
+            self.obj().notify("estimated-send-bitrate");
+        }
+        if self.posts_stats() {
+            self.post_stats();
+        }
         let (late, warning) = {
             let mut feedback = self.feedback.lock();
             let late = total.saturating_sub(std::mem::replace(&mut feedback.late, total));
@@ -62,18 +71,25 @@ impl MoqSink {
             gst::element_imp_warning!(
                 self,
                 gst::ResourceError::Write,
-                (
-                    "The network is too slow: {groups} groups came too late for viewers and were dropped; lower the \
-                     bit rate, or set bitrate-adaptation"
-                )
+                ("The network is too slow: {groups} groups came too late for viewers and were dropped; lower the \
+                     bit rate, or set bitrate-adaptation")
             );
         }
         if late > 0 {
             self.push_qos();
         }
-        if let Some(network) = rates.send {
+        if let Some(network) = network {
             self.adapt(network, late > 0, now);
         }
+    }
+
+    fn post_stats(&self) {
+        let element = self.obj();
+        let mut stats: gst::Structure = element.property("stats");
+        stats.set_name("moq-stats");
+        let message = gst::message::Element::builder(stats).src(&*element).build();
+        // Without a bus nobody wants to know.
+        let _ = element.post_message(message);
     }
 
     /// Says upstream that there is more than the network carries.
@@ -104,7 +120,10 @@ impl MoqSink {
                 others += rate;
             }
             for encoder in found {
-                if !encoders.iter().any(|known| known.element() == encoder.element()) {
+                if !encoders
+                    .iter()
+                    .any(|known| known.element() == encoder.element())
+                {
                     encoders.push(encoder);
                 }
             }
@@ -126,12 +145,18 @@ impl MoqSink {
             feedback.controller.next(second, (min * count, max * count))
         };
         let Some(next) = next else { return };
-        gst::debug!(CAT, imp = self, "{second:?}: {next} bit/s for {count} encoders");
+        gst::debug!(
+            CAT,
+            imp = self,
+            "{second:?}: {next} bit/s for {count} encoders"
+        );
         for encoder in encoders {
             // Each keeps its share.
             let share = match current {
                 0 => next / count,
-                current => (u128::from(next) * u128::from(encoder.bitrate()) / u128::from(current)) as u64,
+                current => {
+                    (u128::from(next) * u128::from(encoder.bitrate()) / u128::from(current)) as u64
+                }
             };
             encoder.set_bitrate(share.max(min).min(max));
         }
@@ -142,7 +167,9 @@ impl MoqSink {
         let element = encoder.element();
         {
             let mut feedback = self.feedback.lock();
-            feedback.encoders.retain(|known| known.element.upgrade().is_some());
+            feedback
+                .encoders
+                .retain(|known| known.element.upgrade().is_some());
             let known = |known: &&Known| known.element.upgrade().as_ref() == Some(element);
             if let Some(known) = feedback.encoders.iter().find(known) {
                 return known.handled;
@@ -170,11 +197,6 @@ impl MoqSink {
             }
             _ => 0,
         }
-    }
-
-    /// Estimates, and the groups that were too late in this run.
-    fn network(&self) -> Option<(Rates, u64)> {
-        self.with_control(|control| (control.status().rates, control.late()))
     }
 }
 

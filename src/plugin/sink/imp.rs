@@ -12,11 +12,13 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
 use super::{
-    MoqSinkPad, format,
+    MoqSinkPad,
     feedback::Feedback,
+    format,
     options::Options,
     pace::Pace,
-    pad::{self, MoqSinkPad as PadImp},
+    pad::MoqSinkPad as PadImp,
+    stats::{self, Published},
     timeline::Timeline,
     wallclock::WallClock,
 };
@@ -25,7 +27,7 @@ use crate::{
     plugin::{
         control::Control,
         link::{Media, Status},
-        settings, stats,
+        settings,
     },
     publish::{self, About, Input, Publisher},
 };
@@ -72,6 +74,11 @@ impl MoqSink {
     /// Between which rates encoders are steered, in bit/s.
     pub(super) fn bitrate_limits(&self) -> Option<(u64, u64)> {
         self.settings.lock().bitrate_limits()
+    }
+
+    /// Whether statistics are to be posted.
+    pub(super) fn posts_stats(&self) -> bool {
+        self.settings.lock().shared.posts_stats()
     }
 
     /// Where the wall clock of the catalog comes from.
@@ -153,7 +160,7 @@ impl MoqSink {
         };
         let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media, |element| {
             if let Some(sink) = element.downcast_ref::<super::MoqSink>() {
-                sink.imp().measured();
+                sink.imp().second();
             }
         })?;
         *self.timeline.lock() = Timeline::default();
@@ -210,22 +217,19 @@ impl MoqSink {
         let mut sum = publish::Stats::default();
         let mut tracks = Vec::new();
         for pad in self.pads() {
+            let name = pad.name();
             let stream = pad.imp().stream();
             sum.add(&stream.stats());
-            tracks.extend(stream.tracks().map(|writer| {
-                let track = gst::Structure::builder("moq-published-track")
-                    .field("name", writer.name())
-                    .field("pad", pad.name())
-                    .field("kind", writer.kind().name());
-                pad::add(track, &writer.stats()).build()
+            tracks.extend(stream.tracks().map(|writer| Published {
+                pad: name.to_string(),
+                name: writer.name().to_owned(),
+                kind: writer.kind().name(),
+                stats: writer.stats(),
             }));
         }
-        const NAME: &str = "moqsink-stats";
-        let stats = self.with_control(|control| control.stats(NAME));
-        let stats = stats.unwrap_or_else(|| stats::of(NAME, &Status::default(), &[], 0));
-        pad::add(stats, &sum)
-            .field("tracks", gst::Array::new(tracks))
-            .build()
+        let sessions = self.with_control(Control::sessions).unwrap_or_default();
+        let (status, late) = (self.status(), sessions.late());
+        stats::structure(&status, &sessions.measure(), late, &sum, &tracks)
     }
 
     /// The latencies upstream of all pads as one.
@@ -293,11 +297,9 @@ impl ObjectImpl for MoqSink {
                 .param_types([String::static_type(), gst::Element::static_type()])
                 .return_type::<bool>()
                 .run_last()
-                .accumulator(|_, _, value| {
-                    match value.get::<bool>().unwrap_or(false) {
-                        true => std::ops::ControlFlow::Break(value.clone()),
-                        false => std::ops::ControlFlow::Continue(value.clone()),
-                    }
+                .accumulator(|_, _, value| match value.get::<bool>().unwrap_or(false) {
+                    true => std::ops::ControlFlow::Break(value.clone()),
+                    false => std::ops::ControlFlow::Continue(value.clone()),
                 })
                 .build();
             vec![found]

@@ -57,6 +57,7 @@ mod movie;
 mod options;
 mod pace;
 mod pad;
+mod stats;
 mod stream;
 mod tags;
 mod timeline;

@@ -28,15 +28,17 @@ pub(in crate::plugin) enum WallClock {
 
 /// The wall time that the buffer carries, since the Unix epoch.
 pub(super) fn reference(buffer: &gst::BufferRef) -> Option<Duration> {
-    buffer.iter_meta::<gst::ReferenceTimestampMeta>().find_map(|meta| {
-        let name = meta.reference().structure(0)?.name();
-        let time = Duration::from_nanos(meta.timestamp().nseconds());
-        match name.as_str() {
-            "timestamp/x-unix" => Some(time),
-            "timestamp/x-ntp" => time.checked_sub(NTP_TO_UNIX),
-            _ => None,
-        }
-    })
+    buffer
+        .iter_meta::<gst::ReferenceTimestampMeta>()
+        .find_map(|meta| {
+            let name = meta.reference().structure(0)?.name();
+            let time = Duration::from_nanos(meta.timestamp().nseconds());
+            match name.as_str() {
+                "timestamp/x-unix" => Some(time),
+                "timestamp/x-ntp" => time.checked_sub(NTP_TO_UNIX),
+                _ => None,
+            }
+        })
 }
 
 impl MoqSink {
