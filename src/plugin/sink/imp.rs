@@ -29,7 +29,7 @@ use crate::{
         link::{Media, Status},
         settings,
     },
-    publish::{self, About, Input, Publisher},
+    publish::{self, About, Input, Publisher, TrackOptions},
 };
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -90,6 +90,15 @@ impl MoqSink {
     pub(super) fn with_control<R>(&self, look: impl FnOnce(&Control) -> R) -> Option<R> {
         let state = self.state.lock();
         state.as_ref().map(|started| look(&started.control))
+    }
+
+    /// How a track of a pad is to be published.
+    pub(super) fn options(&self, pad: &MoqSinkPad) -> TrackOptions {
+        let container = self.settings.lock().container;
+        TrackOptions {
+            container: pad.imp().container().resolve(container),
+            ..pad.imp().options()
+        }
     }
 
     pub(super) fn drain_timeout(&self) -> Duration {

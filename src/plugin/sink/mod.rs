@@ -46,6 +46,7 @@
 //! The `stats` of a pad have the last four for that pad.
 
 mod adapt;
+mod container;
 mod encoder;
 mod feedback;
 mod flow;
