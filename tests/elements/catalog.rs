@@ -53,7 +53,10 @@ impl Catalogs {
 }
 
 fn names(catalog: &Catalog) -> Vec<String> {
-    catalog.renditions().map(|(name, _)| name.to_owned()).collect()
+    catalog
+        .renditions()
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 #[test]
@@ -74,7 +77,11 @@ fn three_renditions_and_two_languages_are_one_catalog() {
     for (number, feed) in feeds.iter().enumerate() {
         assert!(feed.event(gst::event::StreamStart::new(&number.to_string())));
         let is_video = number < 3;
-        assert!(feed.caps(if is_video { "video/x-vp8,width=64,height=64" } else { OPUS }));
+        assert!(feed.caps(if is_video {
+            "video/x-vp8,width=64,height=64"
+        } else {
+            OPUS
+        }));
         assert!(feed.segment());
         let payload = if is_video { vp8(64) } else { b"x".to_vec() };
         push(feed, 0, payload);
@@ -97,7 +104,9 @@ fn properties_of_pads_are_reached_by_name_as_in_gst_launch() {
     )
     .expect("the description is right");
     let pipeline = pipeline.downcast::<gst::Pipeline>().expect("two elements");
-    let pad = pipeline.by_name("m").and_then(|sink| sink.static_pad("sink_0"));
+    let pad = pipeline
+        .by_name("m")
+        .and_then(|sink| sink.static_pad("sink_0"));
     let pad = pad.expect("it was requested");
     assert_eq!(pad.property::<String>("track"), "hd");
     assert_eq!(pad.property::<i32>("priority"), 7);
@@ -145,7 +154,11 @@ fn a_change_of_caps_keeps_the_track_and_its_viewers() {
     let size = |catalog: Catalog| catalog.video.expect("video").renditions["video0"].coded_width;
     assert_eq!(size(catalogs.next()), Some(64));
     // Nothing that decoders or viewers need: nothing changes, not even the group.
-    assert!(feed.caps("video/x-vp8,width=64,height=64,pixel-aspect-ratio=1/1,interlace-mode=progressive"));
+    assert!(
+        feed.caps(
+            "video/x-vp8,width=64,height=64,pixel-aspect-ratio=1/1,interlace-mode=progressive"
+        )
+    );
     push(&feed, 40, vec![0x11, 0, 0]);
     // Another size.
     assert!(feed.caps("video/x-vp8,width=32,height=32"));
@@ -155,8 +168,14 @@ fn a_change_of_caps_keeps_the_track_and_its_viewers() {
     // Another codec.
     let caps = "video/x-vp9,width=32,height=32,profile=(string)0";
     assert!(feed.caps(caps));
-    push(&feed, 120, vec![0x82, 0x49, 0x83, 0x42, 0, 0x1, 0xf0, 0, 0xf0]);
-    let codec = catalogs.next().video.expect("video").renditions["video0"].codec.clone();
+    push(
+        &feed,
+        120,
+        vec![0x82, 0x49, 0x83, 0x42, 0, 0x1, 0xf0, 0, 0xf0],
+    );
+    let codec = catalogs.next().video.expect("video").renditions["video0"]
+        .codec
+        .clone();
     assert!(codec.starts_with("vp09"), "{codec}");
     assert_eq!(viewer.first(&mut track).0, 120_000);
     assert_eq!(sink.stat("groups"), 3);
@@ -244,7 +263,8 @@ fn sound_is_grouped_as_its_pad_says() {
 #[test]
 fn the_wall_clock_is_told_when_asked_for() {
     let sink = Sink::listening();
-    sink.element.set_property_from_str("wall-clock", "reference");
+    sink.element
+        .set_property_from_str("wall-clock", "reference");
     sink.element.set_property("sync", false);
     sink.set_state(gst::State::Playing);
     let feed = sink.feed(OPUS);

@@ -21,12 +21,13 @@ fn ms(millis: u64) -> gst::ClockTime {
 /// Events that come out of the sink upstream.
 fn upstream(feed: &Feed) -> mpsc::Receiver<gst::Event> {
     let (sender, receiver) = mpsc::channel();
-    feed.pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-        if let Some(event) = info.event() {
-            let _ = sender.send(event.to_owned());
-        }
-        gst::PadProbeReturn::Ok
-    });
+    feed.pad
+        .add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            if let Some(event) = info.event() {
+                let _ = sender.send(event.to_owned());
+            }
+            gst::PadProbeReturn::Ok
+        });
     receiver
 }
 
@@ -43,7 +44,9 @@ fn next(events: &mpsc::Receiver<gst::Event>, kind: gst::EventType) -> gst::Event
 
 fn key_units(events: &mpsc::Receiver<gst::Event>) -> usize {
     let key_unit = |event: &gst::Event| {
-        event.structure().is_some_and(|structure| structure.name() == "GstForceKeyUnit")
+        event
+            .structure()
+            .is_some_and(|structure| structure.name() == "GstForceKeyUnit")
     };
     events.try_iter().filter(key_unit).count()
 }
@@ -84,7 +87,12 @@ fn what_is_too_late_is_dropped_up_to_the_next_keyframe_and_upstream_knows() {
         unreachable!("it was filtered");
     };
     assert!(qos.get().2 >= 400_000_000, "{:?}", qos.get());
-    let now = || sink.element.current_running_time().expect("it plays").mseconds();
+    let now = || {
+        sink.element
+            .current_running_time()
+            .expect("it plays")
+            .mseconds()
+    };
     feed.push(Some(now() + 100), DELTA).unwrap();
     assert_eq!((sink.stat("frames"), sink.stat("dropped")), (0, 2));
     feed.push(Some(now() + 100), KEY).unwrap();
@@ -94,7 +102,8 @@ fn what_is_too_late_is_dropped_up_to_the_next_keyframe_and_upstream_knows() {
 #[test]
 fn the_render_delay_is_part_of_the_latency_and_taken_off_the_wait() {
     let sink = Sink::listening();
-    sink.element.set_property("render-delay", ms(300).nseconds());
+    sink.element
+        .set_property("render-delay", ms(300).nseconds());
     sink.set_state(gst::State::Playing);
     let feed = sink.feed(OPUS);
     let source = gst::Pad::builder(gst::PadDirection::Src)
@@ -114,7 +123,10 @@ fn the_render_delay_is_part_of_the_latency_and_taken_off_the_wait() {
     assert_eq!(query.result(), (true, ms(340), Some(ms(800))));
     // The pipeline configures what was asked for: the wait is for the 40 ms alone.
     assert!(sink.element.send_event(gst::event::Latency::new(ms(340))));
-    let feed = Feed { pad: source, ..feed };
+    let feed = Feed {
+        pad: source,
+        ..feed
+    };
     assert!(feed.event(gst::event::StreamStart::new("test")));
     assert!(feed.caps(OPUS));
     assert!(feed.segment());
@@ -161,7 +173,9 @@ fn statistics_are_posted_every_second_and_say_who_reads_what() {
         assert_eq!(track.get::<&str>("track"), Ok("audio0"));
         assert_eq!(track.get::<u64>("bytes"), Ok(4));
         let viewers = stats.get::<gst::Array>("viewers").expect("an array");
-        let Some(viewer) = viewers.first() else { continue };
+        let Some(viewer) = viewers.first() else {
+            continue;
+        };
         let viewer = viewer.get::<gst::Structure>().expect("a viewer");
         let read = viewer.get::<gst::Array>("tracks").expect("an array");
         let reads = |entry: &gst::glib::SendValue| {
@@ -177,7 +191,10 @@ fn statistics_are_posted_every_second_and_say_who_reads_what() {
     assert!(sink.element.property::<u64>("estimated-send-bitrate") > 0);
     // At most once a second.
     let fastest = posted.windows(2).map(|pair| pair[1] - pair[0]).min();
-    assert!(fastest.is_none_or(|pause| pause > Duration::from_millis(400)), "{posted:?}");
+    assert!(
+        fastest.is_none_or(|pause| pause > Duration::from_millis(400)),
+        "{posted:?}"
+    );
 }
 
 #[test]
@@ -189,7 +206,9 @@ fn an_encoder_is_steered_between_the_limits_unless_the_application_does_it() {
     crate::support::init();
     for handled in [false, true] {
         let pipeline = gst::parse::launch(description).expect("the description is right");
-        let pipeline = pipeline.downcast::<gst::Pipeline>().expect("several elements");
+        let pipeline = pipeline
+            .downcast::<gst::Pipeline>()
+            .expect("several elements");
         let by_name = |name| pipeline.by_name(name).expect("it is named");
         let (element, encoder) = (by_name("m"), by_name("e"));
         let (sender, found) = mpsc::channel();
