@@ -23,31 +23,34 @@ impl Controller {
     /// The bit rate for all encoders together. `None` while it is right as it is.
     pub(super) fn next(&mut self, second: Second, limits: (u64, u64)) -> Option<u64> {
         let (min, max) = limits;
-        let room = (second.network as f64 * SHARE) as u64;
-        let room = room.saturating_sub(second.others);
+        let room = percent(second.network, SHARE).saturating_sub(second.others);
         let before = self.target.unwrap_or(second.current);
         let next = if second.late {
-            room.min((before as f64 * BACK_OFF) as u64)
+            room.min(percent(before, BACK_OFF))
         } else {
-            room.min((before as f64 * GROWTH) as u64)
+            room.min(percent(before, GROWTH))
         };
         let next = next.min(max).max(min);
         self.target = Some(next);
-        (next.abs_diff(second.current) > (second.current as f64 * NOTHING) as u64).then_some(next)
+        (next.abs_diff(second.current) > percent(second.current, NOTHING)).then_some(next)
     }
 }
 
-/// How much of the network may be filled: headers, and what is sent twice, need the rest.
-const SHARE: f64 = 0.85;
+fn percent(rate: u64, percent: u64) -> u64 {
+    (rate / 100).saturating_mul(percent)
+}
+
+/// How much of the network may be filled: headers, and what is sent twice, need the rest. In percent, as those below.
+const SHARE: u64 = 85;
 
 /// What is left when groups are late.
-const BACK_OFF: f64 = 0.7;
+const BACK_OFF: u64 = 70;
 
 /// From one second to the next.
-const GROWTH: f64 = 1.15;
+const GROWTH: u64 = 115;
 
 /// Changes that are not worth one.
-const NOTHING: f64 = 0.03;
+const NOTHING: u64 = 3;
 
 #[cfg(test)]
 mod tests {
