@@ -172,7 +172,7 @@ fn statistics_are_posted_every_second_and_say_who_reads_what() {
         let track = tracks[0].get::<gst::Structure>().expect("a track");
         assert_eq!(track.get::<&str>("track"), Ok("audio0"));
         assert_eq!(track.get::<u64>("bytes"), Ok(4));
-        let viewers = stats.get::<gst::Array>("viewers").expect("an array");
+        let viewers = stats.get::<gst::Array>("connections").expect("an array");
         let Some(viewer) = viewers.first() else {
             continue;
         };

@@ -27,7 +27,7 @@ use crate::{
     plugin::{
         control::Control,
         link::{Media, Status},
-        settings,
+        listening, settings,
     },
     publish::{self, About, Input, Publisher, TrackOptions},
 };
@@ -163,7 +163,8 @@ impl MoqSink {
         })?;
         let origin = Origin::produce();
         let media = Media {
-            publish: Some(origin.consumer),
+            // There is nothing else, so who asks for anything else is told at once.
+            publish: origin.consumer.consume_only(std::slice::from_ref(&path)),
             consume: None,
             expected: None,
         };
@@ -236,9 +237,12 @@ impl MoqSink {
                 stats: writer.stats(),
             }));
         }
-        let sessions = self.with_control(Control::sessions).unwrap_or_default();
-        let (status, late) = (self.status(), sessions.late());
-        stats::structure(&status, &sessions.measure(), late, &sum, &tracks)
+        let control = self.with_control(|control| (control.sessions(), control.report()));
+        let (sessions, report) = control.unwrap_or_default();
+        let status = self.status();
+        let stats = stats::builder(&status, &sessions, &tracks);
+        let stats = super::pad::add(stats, &sum);
+        report.add(stats, "viewers").build()
     }
 
     /// The latencies upstream of all pads as one.
@@ -311,7 +315,10 @@ impl ObjectImpl for MoqSink {
                     false => std::ops::ControlFlow::Continue(value.clone()),
                 })
                 .build();
-            vec![found]
+            let viewers = listening::viewer_signals().into_iter();
+            viewers
+                .chain([listening::authorize_signal(), found])
+                .collect()
         });
         &SIGNALS
     }

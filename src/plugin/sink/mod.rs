@@ -70,6 +70,25 @@
 //! most, until viewers have the last group, then posts EOS. Data that comes after a flush begins
 //! the broadcast anew.
 //!
+//! # Who may watch
+//!
+//! With `listen` everybody may, unless `auth-key` is set or the application says no.
+//!
+//! With `auth-key`, peers need a token: a JWT as relays take it, signed with that key, in the query of the URL (`?jwt=`, from
+//! `auth-token` of `moqsrc`). Its claims `get` and `put` are paths, or lists of paths, below `root`: who has a token sees
+//! what lies below those of `get`. At the time of `exp` the session ends. (`subscribe` and `publish` with patterns such as
+//! `room/**` are understood too.) The key is a JWK or a JWK set, read when the element starts.
+//!
+//! The signal `authorize` (path, token, role, address) asks the application, after the token was found to be good where
+//! there is a key; whoever returns `false` keeps the peer out, and so does no answer within five seconds. `path` is the
+//! path of the peer's URL, `token` what it showed or null, `role` is `subscriber`.
+//!
+//! `viewer-added` and `viewer-removed` tell, with a number and a structure as in `stats`, who comes and who goes, but not
+//! of those that leave because the element stops. All signals come from a thread of the element.
+//!
+//! What one peer can take is limited: `max-sessions` and its neighbours. What is turned away is counted in `stats`, and a
+//! warning tells of it every ten seconds at most.
+//!
 //! # Statistics
 //!
 //! | field of `stats` | type | meaning |
@@ -82,14 +101,28 @@
 //! | `rtt` | uint64 | round-trip time of the newest session, in nanoseconds |
 //! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
 //! | `estimated-send-bitrate` | uint64 | as the property |
+//! | `viewers` | array of structures | the peers that came to `listen`, see below |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |
 //! | `groups-late` | uint64 | groups that a peer did not get whole because they had become too old |
 //! | `tracks` | array | of each track: `pad`, `track` (its name), `kind`, `frames`, `bytes`, `groups`, `dropped` |
-//! | `connections`, `viewers` | array | of each session of `url`, and of `listen`, see below |
+//! | `connections` | array | of each session, of `url` and of `listen`, see below |
 //!
-//! A session has `id`, `origin`, `remote`, `transport`, `version`, `age` (ns), and as far as they are measured `rtt` (ns),
+//! | field of a viewer | type | meaning |
+//! |---|---|---|
+//! | `id` | uint64 | its number, which no other has in this run |
+//! | `address`, `path` | string | where it comes from, and the root of what it sees |
+//! | `version`, `transport` | string | what it speaks, as `moq-version` and `transport` |
+//! | `connected-for` | uint64 | nanoseconds since it came |
+//! | `subscriptions` | uint | tracks that it is sent now |
+//! | `groups`, `frames`, `bytes` | uint64 | what it was sent, and the payload |
+//! | `skipped-groups` | uint64 | groups that became too old before it had taken them |
+//! | `bytes-sent`, `packets-lost` | uint64 | with headers and what was sent twice, and packets lost |
+//! | `rtt`, `send-bitrate` | uint64 | smoothed round-trip time in nanoseconds; bit/s that could be sent now |
+//!
+//! A connection has `id`, `origin` (`url` or `listen`), `remote`, `transport`, `version`, `age` (ns), and as far as they are measured `rtt` (ns),
 //! `send-bitrate`, `congestion-window`, `bytes-sent`, `bytes-received`, `bytes-lost`, `packets-sent`, `packets-received`, `packets-lost`;
 //! `groups`, `frames`, `bytes` and `groups-late` that were sent; and `tracks`, an array with `broadcast`, `track` and the same four counters
 //! for each track that is read there.

@@ -3,7 +3,7 @@
 use super::pad;
 use crate::{
     moq_lite::{Direction, TrackStats, Traffic},
-    plugin::link::{Measured, Origin, Status},
+    plugin::link::{Measured, Sessions, Status},
     publish,
 };
 
@@ -15,29 +15,25 @@ pub(super) struct Published {
     pub(super) stats: publish::Stats,
 }
 
-/// The structure. `late` counts groups that were not sent whole in time.
-pub(super) fn structure(
+/// The structure, without what viewers and the whole have in common with those of other elements.
+pub(super) fn builder(
     status: &Status,
-    sessions: &[Measured],
-    late: u64,
-    sum: &publish::Stats,
+    sessions: &Sessions,
     tracks: &[Published],
-) -> gst::Structure {
-    let of = |origin: Origin| {
-        let listed = sessions.iter().filter(move |open| open.origin == origin);
-        gst::Array::new(listed.map(connection))
-    };
-    let stats = pad::add(status.stats("moqsink-stats"), sum);
-    stats
+) -> gst::structure::Builder {
+    let measured = sessions.measure();
+    status
+        .stats("moqsink-stats")
         .field(
             "estimated-send-bitrate",
             status.traffic.send_rate.unwrap_or(0),
         )
-        .field("groups-late", late)
+        .field("groups-late", sessions.late())
         .field("tracks", gst::Array::new(tracks.iter().map(track)))
-        .field("connections", of(Origin::Url))
-        .field("viewers", of(Origin::Listen))
-        .build()
+        .field(
+            "connections",
+            gst::Array::new(measured.iter().map(connection)),
+        )
 }
 
 fn track(track: &Published) -> gst::Structure {
