@@ -23,6 +23,7 @@ pub(super) struct Settings {
     auth_token: Option<String>,
     certificate_file: Option<String>,
     private_key_file: Option<String>,
+    http_root: Option<String>,
     certificate_database_file: Option<String>,
     certificate_fingerprints: Option<String>,
     tls_disable_verify: bool,
@@ -44,6 +45,7 @@ impl Default for Settings {
             auth_token: None,
             certificate_file: None,
             private_key_file: None,
+            http_root: None,
             certificate_database_file: None,
             certificate_fingerprints: None,
             tls_disable_verify: false,
@@ -92,13 +94,18 @@ impl Settings {
             text(
                 "certificate-file",
                 "Certificate file",
-                "PEM file of the certificate chain shown to peers of listen (a short-lived one is made when null), or, \
-                 without listen, of the client certificate",
+                "PEM file of the certificate chain shown to peers of listen, read again when it changes (a short-lived one \
+                 is made when null), or, without listen, of the client certificate",
             ),
             text(
                 "private-key-file",
                 "Private key file",
                 "PEM file of the private key of certificate-file",
+            ),
+            text(
+                "http-root",
+                "HTTP root",
+                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to publish",
             ),
             text(
                 "certificate-database-file",
@@ -185,6 +192,7 @@ impl Settings {
             "auth-token" => self.auth_token = taken(value),
             "certificate-file" => self.certificate_file = taken(value),
             "private-key-file" => self.private_key_file = taken(value),
+            "http-root" => self.http_root = taken(value),
             "certificate-database-file" => self.certificate_database_file = taken(value),
             "certificate-fingerprints" => self.certificate_fingerprints = taken(value),
             "tls-disable-verify" => self.tls_disable_verify = taken(value),
@@ -209,6 +217,7 @@ impl Settings {
             "auth-token" => self.auth_token.as_ref().map(|_| "***").to_value(),
             "certificate-file" => self.certificate_file.to_value(),
             "private-key-file" => self.private_key_file.to_value(),
+            "http-root" => self.http_root.to_value(),
             "certificate-database-file" => self.certificate_database_file.to_value(),
             "certificate-fingerprints" => self.certificate_fingerprints.to_value(),
             "tls-disable-verify" => self.tls_disable_verify.to_value(),
@@ -296,6 +305,7 @@ impl Settings {
         let listen = address.map(|address| net::ListenOptions {
             address: address.to_owned(),
             identity: identity.clone(),
+            http_root: filled(&self.http_root).map(PathBuf::from),
             quic: quic.clone(),
             protocols: PROTOCOLS.to_vec(),
         });
