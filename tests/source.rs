@@ -5,6 +5,8 @@
 mod fixture;
 #[path = "source/renditions.rs"]
 mod renditions;
+#[path = "source/shape.rs"]
+mod shape;
 
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use std::{
 use gst::{DebugCategory, ErrorMessage, ProgressType, glib, prelude::*};
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Event, Link, Media, Phase, Plan, Policy, Status};
+use super::link::{Event, Link, Media, Phase, Plan, Policy, Sessions, Status};
 use crate::net;
 
 /// The running sessions of an element, and the thread that speaks for them.
@@ -98,6 +98,11 @@ impl Control {
     /// What is known of the sessions now.
     pub(super) fn status(&self) -> Status {
         self.link.as_ref().map(Link::status).unwrap_or_default()
+    }
+
+    /// What the sessions carry.
+    pub(super) fn sessions(&self) -> Sessions {
+        self.link.as_ref().map(Link::sessions).unwrap_or_default()
     }
 
     /// Takes effect at once.

@@ -6,11 +6,13 @@
 
 mod client;
 mod forward;
+pub(super) mod list;
 mod server;
+mod sessions;
 
 use std::{
     net::SocketAddr,
-    sync::mpsc as std_mpsc,
+    sync::{Arc, mpsc as std_mpsc},
     time::{Duration, Instant},
 };
 
@@ -20,9 +22,11 @@ use tokio::{
     task::JoinSet,
 };
 
+pub(super) use sessions::{Sessions, Traffic};
+
 use super::runtime;
 use crate::{
-    moq_lite::{OriginConsumer, OriginProducer, PathOwned},
+    moq_lite::{OriginConsumer, OriginProducer, PathOwned, Session},
     net,
 };
 
@@ -86,16 +90,25 @@ pub(super) struct Status {
     pub(super) sessions_total: u64,
     /// Attempts to connect that failed in this run.
     pub(super) failures: u64,
+    /// What the sessions carry, at the moment of the question.
+    pub(super) traffic: Traffic,
 }
 
 impl Status {
     /// What both elements report in `stats`.
     pub(super) fn stats(&self, name: &str) -> gst::structure::Builder {
+        let rtt = self.traffic.rtt.map(|rtt| rtt.as_nanos());
+        let rtt = rtt.and_then(|nanos| u64::try_from(nanos).ok());
         gst::Structure::builder(name)
             .field("sessions", self.sessions)
             .field("sessions-total", self.sessions_total)
             .field("connect-failures", self.failures)
             .field("transport", self.carrier.map(net::Carrier::name))
+            .field("version", self.version)
+            .field("rtt", rtt.unwrap_or(0))
+            .field("bytes-sent", self.traffic.bytes_sent)
+            .field("bytes-received", self.traffic.bytes_received)
+            .field("packets-lost", self.traffic.packets_lost)
     }
 }
 
@@ -128,6 +141,7 @@ pub(super) enum Event {
 pub(super) struct Link {
     policy: watch::Sender<Policy>,
     status: watch::Receiver<Status>,
+    sessions: Sessions,
     stop: watch::Sender<bool>,
     ended: std_mpsc::Receiver<Never>,
     task: tokio::task::AbortHandle,
@@ -142,6 +156,7 @@ struct Context {
     media: Media,
     policy: watch::Receiver<Policy>,
     status: watch::Sender<Status>,
+    sessions: Sessions,
     events: mpsc::Sender<Event>,
     stop: watch::Receiver<bool>,
     _ended: std_mpsc::Sender<Never>,
@@ -160,10 +175,12 @@ impl Link {
         let (stop, stops) = watch::channel(false);
         let (events, queue) = mpsc::channel(EVENTS);
         let (ending, ended) = std_mpsc::channel();
+        let sessions = Sessions::default();
         let context = Context {
             media,
             policy: policies,
             status,
+            sessions: sessions.clone(),
             events,
             stop: stops,
             _ended: ending,
@@ -184,6 +201,7 @@ impl Link {
         let link = Self {
             policy,
             status: statuses,
+            sessions,
             stop,
             ended,
             task,
@@ -193,7 +211,15 @@ impl Link {
 
     /// What is known now.
     pub(super) fn status(&self) -> Status {
-        self.status.borrow().clone()
+        Status {
+            traffic: self.sessions.traffic(),
+            ..self.status.borrow().clone()
+        }
+    }
+
+    /// What the sessions carry.
+    pub(super) fn sessions(&self) -> Sessions {
+        self.sessions.clone()
     }
 
     /// A view of the status that outlives the link.
@@ -243,15 +269,16 @@ impl Context {
     }
 
     /// Counts a session for as long as the guard lives.
-    fn session(&self, version: &'static str, carrier: net::Carrier) -> impl Drop + use<> {
+    fn session(&self, session: &Arc<Session>, carrier: net::Carrier) -> impl Drop + use<> {
         struct Guard(watch::Sender<Status>);
         impl Drop for Guard {
             fn drop(&mut self) {
                 self.0.send_modify(|status| status.sessions -= 1);
             }
         }
+        self.sessions.add(session);
         self.status.send_modify(|status| {
-            status.version = Some(version);
+            status.version = Some(session.version_name());
             status.carrier = Some(carrier);
             status.sessions += 1;
             status.sessions_total += 1;

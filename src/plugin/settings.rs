@@ -33,6 +33,7 @@ pub(super) struct Settings {
     idle_timeout: u64,
     keep_alive: u64,
     congestion: Congestion,
+    post_stats: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +56,7 @@ impl Default for Settings {
             idle_timeout: millis(quic.idle_timeout),
             keep_alive: millis(quic.keep_alive),
             congestion: Congestion::Cubic,
+            post_stats: false,
         }
     }
 }
@@ -175,6 +177,25 @@ impl Settings {
                 .blurb("Version negotiated by the newest session; null before the first")
                 .read_only()
                 .build(),
+            glib::ParamSpecUInt64::builder("estimated-send-bitrate")
+                .nick("Estimated send bitrate")
+                .blurb("What the newest session could send now, in bit/s, as congestion control sees it; 0 = not known")
+                .read_only()
+                .build(),
+            glib::ParamSpecUInt64::builder("estimated-recv-bitrate")
+                .nick("Estimated receive bitrate")
+                .blurb(
+                    "What the peer of the newest session could send now, in bit/s, as it reports; where it does not, \
+                     moqsrc gives what arrives; 0 = not known",
+                )
+                .read_only()
+                .build(),
+            glib::ParamSpecBoolean::builder("post-stats")
+                .nick("Post statistics")
+                .blurb("Post an element message moq-stats with the content of stats every second")
+                .default_value(default.post_stats)
+                .mutable_playing()
+                .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
                 .blurb("Counters of the current run; never null")
@@ -202,9 +223,15 @@ impl Settings {
             "quic-idle-timeout" => self.idle_timeout = taken(value),
             "quic-keep-alive" => self.keep_alive = taken(value),
             "congestion-controller" => self.congestion = taken(value),
+            "post-stats" => self.post_stats = taken(value),
             _ => return false,
         }
         true
+    }
+
+    /// Whether statistics are to be posted.
+    pub(super) fn posts_stats(&self) -> bool {
+        self.post_stats
     }
 
     /// The value of a property, if it is one of these other than `stats`.
@@ -227,8 +254,11 @@ impl Settings {
             "quic-idle-timeout" => self.idle_timeout.to_value(),
             "quic-keep-alive" => self.keep_alive.to_value(),
             "congestion-controller" => self.congestion.to_value(),
+            "post-stats" => self.post_stats.to_value(),
             "status" => status.phase.to_value(),
             "moq-version" => status.version.to_value(),
+            "estimated-send-bitrate" => status.traffic.send_rate.unwrap_or(0).to_value(),
+            "estimated-recv-bitrate" => status.traffic.receive_rate.unwrap_or(0).to_value(),
             _ => return None,
         })
     }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Error, Publisher, TrackWriter};
-use crate::media::Config;
+use super::{Error, Publisher, TrackOptions, TrackWriter};
+use crate::media::{Config, container::Writer};
 
 /// A source of tracks. Dropping it says that nothing more is to come from it.
 pub struct Input {
@@ -25,8 +25,27 @@ impl Input {
     ///
     /// The catalog is not published before [`ready`](Self::ready).
     pub fn track(&mut self, name: Option<&str>, config: Config) -> Result<TrackWriter, Error> {
-        let track = self.publisher.state().create(name, &config)?;
-        Ok(TrackWriter::new(self.publisher.clone(), track, &config))
+        let options = TrackOptions {
+            name: name.map(str::to_owned),
+            ..TrackOptions::default()
+        };
+        self.track_with(&options, config)
+    }
+
+    /// Begins a track as the options say. Otherwise as [`track`](Self::track).
+    pub fn track_with(
+        &mut self,
+        options: &TrackOptions,
+        mut config: Config,
+    ) -> Result<TrackWriter, Error> {
+        let layout = options.container;
+        let container = Writer::new(layout, &mut config)?;
+        let track = self.publisher.state().create(options, &config)?;
+        let publisher = self.publisher.clone();
+        let mut writer = TrackWriter::new(publisher, track, config, layout, container);
+        writer.set_policy(options.policy);
+        writer.details = options.details.clone();
+        Ok(writer)
     }
 
     /// Says that all tracks that are known have been begun.

@@ -8,13 +8,17 @@
 
 mod error;
 mod input;
+mod measure;
+mod options;
 mod publisher;
 mod track;
 
+pub use crate::media::container::Sample;
 pub use error::Error;
 pub use input::Input;
-pub use publisher::{PATIENCE, Publisher};
-pub use track::{Sample, Stats, TrackWriter};
+pub use options::{Details, Grouping, Policy, TrackOptions};
+pub use publisher::{About, PATIENCE, Publisher};
+pub use track::{Stats, TrackWriter};
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,12 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Error, Input};
+use super::{Error, Input, TrackOptions};
 use crate::{
-    media::{Catalog, Config, catalog},
+    media::{
+        Catalog, Config,
+        catalog::{self, Clock},
+    },
     moq_lite::{
         self, Broadcast, BroadcastProducer, OriginProducer, PathOwned, Track, TrackProducer,
     },
@@ -46,6 +49,7 @@ impl Publisher {
             pending: 0,
             deadline: None,
             names: HashSet::new(),
+            lead: None,
             drain: Vec::new(),
         };
         Self {
@@ -60,6 +64,22 @@ impl Publisher {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// Says what the broadcast is as a whole.
+    pub fn describe(&self, about: &About, now: Instant) {
+        let mut state = self.state.lock();
+        let catalog = &mut state.renditions;
+        catalog.title = about.title.clone();
+        catalog.clock = about.clock;
+        if catalog.video.is_some() || about.rotation.is_some() || about.flip.is_some() {
+            let video = catalog.video.get_or_insert_default();
+            video.rotation = about.rotation.map(f64::from);
+            video.flip = about.flip;
+        }
+        if state.published.is_some() {
+            state.refresh(now);
+        }
     }
 
     /// Hands out what ends the catalog once no viewer reads any other track, and resolves when nobody reads the
@@ -83,6 +103,19 @@ impl Publisher {
             }
         }
     }
+}
+
+/// What a broadcast is as a whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct About {
+    /// What it is called.
+    pub title: Option<String>,
+    /// By how many degrees pictures are to be turned clockwise, in quarter turns.
+    pub rotation: Option<u16>,
+    /// Whether pictures are to be mirrored.
+    pub flip: Option<bool>,
+    /// What media time zero was on the wall clock.
+    pub clock: Option<Clock>,
 }
 
 /// The catalog of a broadcast that has ended. It ends in order also when the last viewers are not waited for.
@@ -125,6 +158,8 @@ pub(super) struct State {
     deadline: Option<Instant>,
     /// Every track that there ever was: a name is not used twice.
     names: HashSet<String>,
+    /// The track of pictures that sound goes by, and how many groups of it have begun.
+    lead: Option<(String, u64)>,
     /// Readers of tracks that have ended.
     pub(super) drain: Vec<Unused>,
 }
@@ -132,7 +167,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn create(
         &mut self,
-        name: Option<&str>,
+        options: &TrackOptions,
         config: &Config,
     ) -> Result<TrackProducer, Error> {
         if self.catalog.is_none() {
@@ -141,15 +176,16 @@ impl State {
         if self.renditions.renditions().count() >= catalog::MAX_RENDITIONS {
             return Err(Error::TooManyTracks);
         }
-        let name = match name {
-            Some(name) => name.to_owned(),
+        let name = match &options.name {
+            Some(name) => name.clone(),
             None => self.free_name(config),
         };
         if name == catalog::TRACK || !self.names.insert(name.clone()) {
             return Err(Error::NameTaken(name));
         }
-        self.renditions.insert(&name, config.clone());
-        let priority = config.priority();
+        let listed = options.details.complete(config.clone());
+        self.renditions.insert(&name, listed);
+        let priority = options.priority.unwrap_or(config.priority());
         Ok(self.broadcast.create_track(Track { name, priority }))
     }
 
@@ -158,6 +194,32 @@ impl State {
         let mut names = (0..).map(|number| format!("{kind}{number}"));
         let free = names.find(|name| !self.names.contains(name));
         free.expect("names are fewer than numbers")
+    }
+
+    /// A group of pictures begins.
+    pub(super) fn cut(&mut self, name: &str) {
+        let (lead, cuts) = self.lead.get_or_insert_with(|| (name.to_owned(), 0));
+        if lead == name {
+            *cuts += 1;
+        }
+    }
+
+    /// How many groups of pictures have begun; `None` where there are none.
+    pub(super) fn cuts(&self) -> Option<u64> {
+        self.lead.as_ref().map(|(_, cuts)| *cuts)
+    }
+
+    /// Takes a track out of the catalog.
+    pub(super) fn delist(&mut self, name: &str) {
+        self.renditions.remove(name);
+        self.lead.take_if(|(lead, _)| lead == name);
+    }
+
+    /// Publishes the first catalog if it is time.
+    pub(super) fn announce(&mut self, now: Instant) {
+        if self.published.is_none() {
+            self.refresh(now);
+        }
     }
 
     /// Publishes the catalog if it is time and it has changed.

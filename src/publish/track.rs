@@ -1,25 +1,18 @@
 //! The samples of one track into its groups.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 
-use super::{Error, Publisher};
+use super::{Details, Error, Grouping, Policy, Publisher, measure::Measure};
 use crate::{
-    media::{Config, Micros, legacy},
-    moq_lite::{self, GroupProducer, TrackProducer},
+    media::{
+        Config, Micros,
+        catalog::Kind,
+        container::{self, Sample, Writer},
+    },
+    moq_lite::{self, GroupProducer, Track, TrackProducer},
 };
-
-/// One coded picture, or one packet of sound.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Presentation time, on a timeline common to all tracks of the broadcast.
-    pub timestamp: Micros,
-    /// Whether decoding can start here. Without meaning for sound.
-    pub keyframe: bool,
-    /// As the codec made it; not copied.
-    pub payload: Bytes,
-}
 
 /// What became of the samples of a track.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +23,7 @@ pub struct Stats {
     pub bytes: u64,
     /// Groups begun.
     pub groups: u64,
-    /// Samples dropped because no keyframe came before them.
+    /// Samples dropped: no keyframe came before them, or they were too late.
     pub dropped: u64,
 }
 
@@ -49,20 +42,48 @@ pub struct TrackWriter {
     publisher: Publisher,
     /// `None` once ended.
     track: Option<TrackProducer>,
-    is_video: bool,
-    /// Frames are the payload and nothing else.
-    is_bare: bool,
-    group: Option<GroupProducer>,
+    /// What decoders need.
+    config: Config,
+    /// What the catalog says besides.
+    pub(super) details: Details,
+    measured: Details,
+    measure: Measure,
+    grouping: Grouping,
+    layout: container::Kind,
+    container: Writer,
+    group: Option<OpenGroup>,
     stats: Stats,
 }
 
+/// The group that is being written.
+struct OpenGroup {
+    producer: GroupProducer,
+    /// Its first timestamp.
+    begin: Micros,
+    began: Instant,
+    /// How many groups of pictures there had been.
+    cuts: u64,
+}
+
 impl TrackWriter {
-    pub(super) fn new(publisher: Publisher, track: TrackProducer, config: &Config) -> Self {
+    /// `container` has told `config` of itself.
+    pub(super) fn new(
+        publisher: Publisher,
+        track: TrackProducer,
+        config: Config,
+        layout: container::Kind,
+        container: Writer,
+    ) -> Self {
         Self {
             publisher,
             track: Some(track),
-            is_video: matches!(config, Config::Video(_)),
-            is_bare: config.container().is_none(),
+            config,
+            details: Details::default(),
+            measured: Details::default(),
+            measure: Measure::default(),
+            grouping: Grouping::default(),
+            layout,
+            container,
             group: None,
             stats: Stats::default(),
         }
@@ -75,7 +96,22 @@ impl TrackWriter {
 
     /// Whether it is a track of pictures.
     pub fn is_video(&self) -> bool {
-        self.is_video
+        self.config.kind() == Kind::Video
+    }
+
+    /// What it is of.
+    pub fn kind(&self) -> Kind {
+        self.config.kind()
+    }
+
+    /// How its frames are laid out.
+    pub fn container(&self) -> container::Kind {
+        self.layout
+    }
+
+    /// Whether samples of one fragment become one frame.
+    pub fn keeps_fragments(&self) -> bool {
+        self.layout == container::Kind::Cmaf
     }
 
     /// Counters.
@@ -83,66 +119,189 @@ impl TrackWriter {
         self.stats
     }
 
+    /// Whether somebody reads the track.
+    pub fn is_used(&self) -> bool {
+        self.track.as_ref().is_some_and(TrackProducer::is_used)
+    }
+
+    /// For how long the newest group has been there: how much of it a viewer who joins now has to catch up with.
+    /// `None` when the next sample has to be a keyframe.
+    pub fn group_age(&self, now: Instant) -> Option<Duration> {
+        let group = self.group.as_ref()?;
+        Some(now.saturating_duration_since(group.began))
+    }
+
+    /// Changes what is kept together, and for how long.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.grouping = policy.grouping;
+        if let Some(track) = &mut self.track {
+            track.set_max_age(policy.max_latency.unwrap_or(Track::MAX_AGE));
+        }
+    }
+
     /// Appends a sample; `false` if it was dropped because no keyframe came before it.
     ///
-    /// Video begins a group with each keyframe, in decode order. Each packet of sound is a group of
-    /// its own, so that none waits for another. Timestamps are written as they are, also where they
-    /// jump back.
+    /// Video begins a group with each keyframe, in decode order; how other samples are grouped is up to the
+    /// [`Policy`]. Timestamps are written as they are, also where they jump back.
     pub fn write(&mut self, sample: Sample, now: Instant) -> Result<bool, Error> {
+        self.write_part(smallvec![sample], now)
+    }
+
+    /// Appends samples that belong together, in decode order; `false` if some were dropped. They become one frame,
+    /// or one for each group of pictures that begins among them, where the container [keeps](Self::keeps_fragments)
+    /// fragments; elsewhere it is as if they were [written](Self::write) one by one.
+    pub fn write_fragment(
+        &mut self,
+        samples: impl IntoIterator<Item = Sample>,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let mut part: SmallVec<[Sample; 1]> = SmallVec::new();
+        let mut all = true;
+        for sample in samples {
+            let begins = self.is_video() && sample.keyframe;
+            if !part.is_empty() && (begins || !self.keeps_fragments()) {
+                all &= self.write_part(std::mem::take(&mut part), now)?;
+            }
+            part.push(sample);
+        }
+        if !part.is_empty() {
+            all &= self.write_part(part, now)?;
+        }
+        Ok(all)
+    }
+
+    /// Appends samples of one group, of which the first may begin it.
+    fn write_part(&mut self, samples: SmallVec<[Sample; 1]>, now: Instant) -> Result<bool, Error> {
+        let Some(first) = samples.first() else {
+            return Ok(true);
+        };
+        if self.begins_group(first) {
+            self.begin_group(first.timestamp, now)?;
+        }
+        let Some(group) = &mut self.group else {
+            self.stats.dropped += samples.len() as u64;
+            return Ok(false);
+        };
+        let mut measured = None;
+        for sample in &samples {
+            let size = sample.payload.len();
+            self.stats.frames += 1;
+            self.stats.bytes += size as u64;
+            measured = self.measure.add(sample.timestamp, size).or(measured);
+        }
+        for frame in self.container.write(samples)? {
+            match group.producer.write_frame_at(frame.timestamp, frame.chunks) {
+                Ok(()) => {}
+                Err(moq_lite::Error::TooLarge) => {
+                    let name = self.name().to_owned();
+                    if let Some(group) = self.group.take() {
+                        group.producer.abort(moq_lite::Error::TooLarge);
+                    }
+                    return Err(Error::GroupTooLarge(name));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !self.is_video() && self.grouping == Grouping::Single {
+            self.interrupt();
+        }
+        match measured {
+            Some(measured) => {
+                self.measured = measured;
+                self.list(now);
+            }
+            None => self.publisher.state().announce(now),
+        }
+        Ok(true)
+    }
+
+    fn begins_group(&self, sample: &Sample) -> bool {
+        if self.is_video() {
+            return sample.keyframe;
+        }
+        let Some(group) = &self.group else {
+            return true;
+        };
+        let elapsed = sample
+            .timestamp
+            .as_micros()
+            .checked_sub(group.begin.as_micros());
+        let lasts = |length: Duration| elapsed.is_none_or(|elapsed| elapsed >= length.as_micros());
+        match self.grouping {
+            Grouping::Single => true,
+            Grouping::Every(length) => lasts(length),
+            Grouping::WithVideo => match self.publisher.state().cuts() {
+                Some(cuts) => cuts != group.cuts,
+                None => lasts(WITHOUT_VIDEO),
+            },
+        }
+    }
+
+    fn begin_group(&mut self, timestamp: Micros, now: Instant) -> Result<(), Error> {
+        self.interrupt();
         let Some(track) = &mut self.track else {
             return Err(Error::Ended(moq_lite::Error::Cancel));
         };
-        if sample.keyframe || !self.is_video {
-            if let Some(group) = self.group.take() {
-                group.close();
-            }
-            self.group = Some(track.append_group()?);
-            self.stats.groups += 1;
+        let producer = track.append_group()?;
+        self.stats.groups += 1;
+        let mut state = self.publisher.state();
+        if self.config.kind() == Kind::Video {
+            state.cut(&track.info.name);
         }
-        let Some(group) = &mut self.group else {
-            self.stats.dropped += 1;
-            return Ok(false);
-        };
-        self.stats.frames += 1;
-        self.stats.bytes += sample.payload.len() as u64;
-        let header = (!self.is_bare).then(|| legacy::encode_timestamp(sample.timestamp));
-        let chunks = header.into_iter().chain([sample.payload]);
-        match group.write_frame_at(sample.timestamp, chunks) {
-            Ok(()) => {}
-            Err(moq_lite::Error::TooLarge) => {
-                let name = track.info.name.clone();
-                if let Some(group) = self.group.take() {
-                    group.abort(moq_lite::Error::TooLarge);
-                }
-                return Err(Error::GroupTooLarge(name));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        if !self.is_video
-            && let Some(group) = self.group.take()
-        {
-            group.close();
-        }
-        self.publisher.state().refresh(now);
-        Ok(true)
+        let cuts = state.cuts().unwrap_or(0);
+        drop(state);
+        self.group = Some(OpenGroup {
+            producer,
+            begin: timestamp,
+            began: now,
+            cuts,
+        });
+        Ok(())
     }
 
     /// Ends the group, so that the next one must begin with a keyframe: what follows does not
     /// continue what was.
     pub fn interrupt(&mut self) {
         if let Some(group) = self.group.take() {
-            group.close();
+            group.producer.close();
         }
     }
 
-    /// Changes the configuration in the catalog, for the keyframes to come.
-    pub fn configure(&mut self, config: Config, now: Instant) {
-        self.interrupt();
-        self.is_video = matches!(config, Config::Video(_));
-        self.is_bare = config.container().is_none();
+    /// Leaves a sample out, and pictures up to the next keyframe with it.
+    pub fn skip(&mut self) {
+        self.stats.dropped += 1;
+        if self.is_video() {
+            self.interrupt();
+        }
+    }
+
+    /// Changes the configuration in the catalog. Where decoders have to begin anew, the next sample must be a
+    /// keyframe.
+    pub fn configure(&mut self, mut config: Config, now: Instant) -> Result<(), Error> {
+        self.container.configure(self.layout, &mut config)?;
+        if !same_decoder(&self.config, &config) {
+            self.interrupt();
+        }
+        self.config = config;
+        self.list(now);
+        Ok(())
+    }
+
+    /// Changes what the catalog says besides.
+    pub fn describe(&mut self, details: Details, now: Instant) {
+        if self.details != details {
+            self.details = details;
+            self.list(now);
+        }
+    }
+
+    /// Brings the catalog up to date.
+    fn list(&self, now: Instant) {
         if let Some(track) = &self.track {
+            let details = self.details.clone().or(&self.measured);
+            let listed = details.complete(self.config.clone());
             let mut state = self.publisher.state();
-            state.renditions.insert(&track.info.name, config);
+            state.renditions.insert(&track.info.name, listed);
             state.refresh(now);
         }
     }
@@ -152,7 +311,7 @@ impl TrackWriter {
         self.interrupt();
         if let Some(track) = self.track.take() {
             let mut state = self.publisher.state();
-            state.renditions.remove(&track.info.name);
+            state.delist(&track.info.name);
             state.drain.push(Box::pin(track.unused()));
             state.refresh(now);
             track.close();
@@ -164,9 +323,24 @@ impl Drop for TrackWriter {
     fn drop(&mut self) {
         if let Some(track) = self.track.take() {
             let mut state = self.publisher.state();
-            state.renditions.remove(&track.info.name);
+            state.delist(&track.info.name);
             state.broadcast.remove_track(&track.info.name);
             state.refresh(Instant::now());
         }
     }
 }
+
+/// Whether what a decoder was told of one lets it decode the other.
+fn same_decoder(one: &Config, other: &Config) -> bool {
+    let size = |config: &Config| match config {
+        Config::Video(video) => (video.coded_width, video.coded_height),
+        _ => (None, None),
+    };
+    one.codec() == other.codec()
+        && one.description() == other.description()
+        && one.container() == other.container()
+        && size(one) == size(other)
+}
+
+/// How long a group of sound lasts that has no picture to go by.
+const WITHOUT_VIDEO: Duration = Duration::from_secs(1);

@@ -4,3 +4,4 @@
 mod formats;
 mod sink;
 mod support;
+mod time;

@@ -153,30 +153,6 @@ fn data_without_caps_is_refused() {
 }
 
 #[test]
-fn times_are_running_times_and_odd_ones_are_published_as_documented() {
-    let sink = Sink::listening();
-    sink.element.set_property("sync", false);
-    sink.set_state(gst::State::Playing);
-    let feed = sink.feed(OPUS);
-    feed.push(Some(1000), b"first").unwrap();
-    let viewer = Viewer::new(&sink);
-    let mut track = viewer.subscribe("audio0");
-    let mut next = || viewer.group(&mut track).expect("a group");
-    assert_eq!(next(), [(1_000_000, Bytes::from_static(b"first"))]);
-    feed.push(Some(500), b"back").unwrap();
-    assert_eq!(next(), [(500_000, Bytes::from_static(b"back"))]);
-    feed.push(None, b"no time").unwrap();
-    assert_eq!(next(), [(520_000, Bytes::from_static(b"no time"))]);
-    feed.push(Some(600), b"").unwrap();
-    feed.push(Some(700), b"after an empty one").unwrap();
-    assert_eq!(
-        next(),
-        [(700_000, Bytes::from_static(b"after an empty one"))]
-    );
-    assert_eq!(sink.stat("frames"), 4);
-}
-
-#[test]
 fn a_byte_stream_begins_with_its_first_keyframe_that_has_parameter_sets() {
     // A baseline stream of 16 x 16 pixels: access unit delimiter, parameter sets, slice.
     const KEY: &[u8] = &[

@@ -4,5 +4,6 @@
 mod errors;
 mod file;
 mod fragments;
+mod players;
 mod support;
 mod viewers;

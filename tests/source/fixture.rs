@@ -200,6 +200,12 @@ impl Camera {
         self.written = self.written.wrapping_add(1);
     }
 
+    /// Breaks one track off.
+    pub(crate) fn abort(&mut self, track: &str) {
+        let (track, _) = self.tracks.remove(track).expect("a track of this camera");
+        track.abort(gstmoq::moq_lite::Error::App(7));
+    }
+
     /// Whether anybody reads the track.
     pub(crate) fn is_read(&self, track: &str) -> bool {
         let (track, _) = self.tracks.get(track).expect("a track of this camera");

@@ -57,6 +57,8 @@ pub(super) struct TrackState {
     /// In order of arrival.
     groups: VecDeque<Entry>,
     newest: Option<SharedGroup>,
+    /// For how long groups are kept that are not the newest.
+    max_age: Duration,
     /// Of all groups but the newest.
     budget: Arc<Budget>,
     /// Groups that ever arrived.
@@ -93,6 +95,7 @@ impl TrackState {
             demands: Demands::default(),
             groups: VecDeque::new(),
             newest: None,
+            max_age: Track::MAX_AGE,
             budget: Arc::new(Budget::new(track)),
             arrivals: 0,
             forgotten: None,
@@ -142,7 +145,7 @@ impl TrackState {
             let entry = &self.groups[index];
             let aged = entry
                 .followed
-                .is_some_and(|followed| now - followed > Track::MAX_AGE);
+                .is_some_and(|followed| now - followed > self.max_age);
             let older = self.groups.len() - 1;
             if !aged && !self.budget.is_exceeded() && older <= Track::MAX_GROUPS {
                 break;
@@ -302,8 +305,17 @@ impl TrackProducer {
         self.state.is_clone(&other.state)
     }
 
+    /// Changes for how long a group is kept once a newer one has begun:
+    /// [`Track::MAX_AGE`] to begin with.
+    pub fn set_max_age(&mut self, max_age: Duration) {
+        drop(self.state.share().peek(|track| {
+            track.max_age = max_age;
+            track.forget()
+        }));
+    }
+
     /// Whether somebody reads the track.
-    pub(super) fn is_used(&self) -> bool {
+    pub fn is_used(&self) -> bool {
         self.state.has_consumers()
     }
 
@@ -454,28 +466,22 @@ impl TrackConsumer {
 /// The demand of one reader, in force until it is dropped.
 struct Wants {
     track: Shared<TrackState>,
-    id: u64,
     demand: Demand,
 }
 
 impl Wants {
     fn new(track: Shared<TrackState>, demand: Demand) -> Self {
-        let id = track.peek(|track| track.demands.join());
-        let wants = Self { track, id, demand };
-        wants.put(Some(wants.demand.clone()));
-        wants
+        track.revise(|track| track.demands.change(None, Some(&demand)));
+        Self { track, demand }
     }
 
     fn set(&mut self, demand: Demand) {
         if self.demand != demand {
-            self.demand = demand.clone();
-            self.put(Some(demand));
+            let old = std::mem::replace(&mut self.demand, demand);
+            let new = &self.demand;
+            self.track
+                .revise(|track| track.demands.change(Some(&old), Some(new)));
         }
-    }
-
-    fn put(&self, demand: Option<Demand>) {
-        self.track
-            .revise(|track| track.demands.set(self.id, demand));
     }
 }
 
@@ -487,7 +493,8 @@ impl Clone for Wants {
 
 impl Drop for Wants {
     fn drop(&mut self) {
-        self.put(None);
+        self.track
+            .revise(|track| track.demands.change(Some(&self.demand), None));
     }
 }
 

@@ -1,11 +1,11 @@
 //! The client: connects, and connects again.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{self, Instant};
 use web_transport_trait::Session as _;
 
-use super::{Context, Event, Phase, SETUP_TIME, forward::Rooted};
+use super::{Context, Event, Media, Phase, SETUP_TIME, forward::Rooted};
 use crate::{
     moq_lite::{self, Client, Session, carries_path},
     net,
@@ -24,7 +24,7 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
     let mut search = Search::default();
     context.tell(connecting(&host, false)).await;
     loop {
-        let found = within_timeout(context, search.begin, attempt(context, options)).await;
+        let found = within_timeout(context, search.begin, attempt(&context.media, options)).await;
         let (failure, lost) = match found {
             Ok(established) => {
                 let begin = Instant::now();
@@ -98,7 +98,10 @@ impl Search {
 }
 
 /// One attempt.
-async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Established, Failure> {
+pub(super) async fn attempt(
+    media: &Media,
+    options: &net::ConnectOptions,
+) -> Result<Established, Failure> {
     let connected = net::connect(options).await.map_err(Failure::from)?;
     let carrier = connected.transport.carrier();
     // Raw QUIC has no place for the path and the token: SETUP has, in the newer versions.
@@ -108,15 +111,15 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
         Failure::from(error)
     })?;
     let root = if carried { "" } else { &connected.root };
-    let media = Rooted::new(&context.media, root);
+    let rooted = Rooted::new(media, root);
     // Nor for the name of the server. Where there is an URL neither is said again.
     let raw = !options.url.scheme().starts_with("http");
     let mut client = Client::new()
-        .with_publish(media.publish.clone())
-        .with_consume(media.consume.clone())
+        .with_publish(rooted.publish.clone())
+        .with_consume(rooted.consume.clone())
         .with_path(ask)
         .with_authority(Some(options.url.authority().to_owned()).filter(|_| raw));
-    if let Some(expected) = &context.media.expected {
+    if let Some(expected) = &media.expected {
         client = client.with_expected(expected);
     }
     let transport = connected.transport;
@@ -126,24 +129,35 @@ async fn attempt(context: &Context, options: &net::ConnectOptions) -> Result<Est
         .map_err(|error| Failure::negotiating(options, &error))?
         .with_congestion_window(move || transport.congestion_window());
     Ok(Established {
-        session,
-        media,
+        session: Arc::new(session),
+        media: rooted,
         carrier,
     })
 }
 
 /// A session that stands.
-struct Established {
-    session: Session,
+pub(super) struct Established {
+    session: Arc<Session>,
     media: Rooted,
     carrier: net::Carrier,
 }
 
 impl Established {
+    /// Carries announcements, and returns why the session ended.
+    pub(super) async fn ended(self) -> String {
+        tokio::select! {
+            closed = self.session.closed() => match closed {
+                Ok(()) => "the server closed the connection".to_owned(),
+                Err(error) => error.to_string(),
+            },
+            never = self.media.forward() => match never {},
+        }
+    }
+
     /// Returns when, and why, the session has ended.
     async fn hold(self, context: &Context, host: &str) -> moq_lite::Result<()> {
         let version = self.session.version_name();
-        let _counted = context.session(version, self.carrier);
+        let _counted = context.session(&self.session, self.carrier);
         context
             .status
             .send_modify(|status| status.phase = Phase::Connected);
@@ -160,9 +174,9 @@ impl Established {
 }
 
 /// Why there is no session, or no more.
-struct Failure {
+pub(super) struct Failure {
     class: net::Kind,
-    reason: String,
+    pub(super) reason: String,
     /// Trying again may help.
     heals: bool,
 }

@@ -1,6 +1,6 @@
 //! The server: accepts sessions from an open port.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time};
 use web_transport_trait::Session as _;
@@ -68,10 +68,12 @@ async fn serve(context: Context, accepted: net::Accepted) {
         return request.reject(moq_lite::Error::Unauthorized);
     }
     let session = match request.accept(publish, consume).await {
-        Ok(session) => session.with_congestion_window(move || transport.congestion_window()),
+        Ok(session) => {
+            Arc::new(session.with_congestion_window(move || transport.congestion_window()))
+        }
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
-    let counted = context.session(session.version_name(), carrier);
+    let counted = context.session(&session, carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
     context.tell(Event::Changed).await;
     let closed = session.closed().await;

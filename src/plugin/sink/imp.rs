@@ -1,7 +1,7 @@
 //! The element: properties, pads, states. What flows through the pads is in `flow`.
 //!
 //! Locks: `settings` and `state` are never held together with one another, with a pad's stream, or
-//! over a call into GStreamer that may come back.
+//! over a call into GStreamer that may come back. `timeline` is taken last, for a moment.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -13,17 +13,19 @@ use parking_lot::Mutex;
 
 use super::{
     MoqSinkPad, format,
+    options::Options,
     pace::Pace,
     pad::{self, MoqSinkPad as PadImp},
+    timeline::Timeline,
 };
 use crate::{
     moq_lite::{Origin, OriginProducer, PathOwned},
     plugin::{
         control::Control,
         link::{Media, Status},
-        settings::{self, Settings},
+        settings,
     },
-    publish::{self, Input, Publisher},
+    publish::{self, About, Input, Publisher, TrackOptions},
 };
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -36,25 +38,7 @@ pub(in crate::plugin) struct MoqSink {
     settings: Mutex<Options>,
     state: Mutex<Option<Started>>,
     pub(super) pace: Arc<Pace>,
-}
-
-#[derive(Clone)]
-struct Options {
-    shared: Settings,
-    sync: bool,
-    ts_offset: i64,
-    drain_timeout: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            shared: Settings::default(),
-            sync: true,
-            ts_offset: 0,
-            drain_timeout: 2000,
-        }
-    }
+    pub(super) timeline: Mutex<Timeline>,
 }
 
 /// From READY to READY.
@@ -64,6 +48,8 @@ struct Started {
     path: PathOwned,
     /// `None` after EOS, until data comes again.
     publisher: Option<Publisher>,
+    /// What is said of the broadcast as a whole.
+    about: About,
     /// EOS was reached on all pads.
     eos: bool,
 }
@@ -73,8 +59,22 @@ impl MoqSink {
         self.settings.lock().sync
     }
 
+    /// How late a sample may be; `None` without sync.
+    pub(super) fn max_lateness(&self) -> Option<gst::ClockTimeDiff> {
+        self.settings.lock().max_lateness()
+    }
+
+    /// How a track of a pad is to be published.
+    pub(super) fn options(&self, pad: &MoqSinkPad) -> TrackOptions {
+        let container = self.settings.lock().container;
+        TrackOptions {
+            container: pad.imp().container().resolve(container),
+            ..pad.imp().options()
+        }
+    }
+
     pub(super) fn drain_timeout(&self) -> Duration {
-        Duration::from_millis(self.settings.lock().drain_timeout.into())
+        self.settings.lock().drain_timeout()
     }
 
     /// A source of tracks; `None` when the element is not started.
@@ -82,10 +82,22 @@ impl MoqSink {
         let mut state = self.state.lock();
         let started = state.as_mut()?;
         started.eos = false;
-        let publisher = started
-            .publisher
-            .get_or_insert_with(|| Publisher::new(started.origin.clone(), started.path.clone()));
+        let publisher = started.publisher.get_or_insert_with(|| {
+            let publisher = Publisher::new(started.origin.clone(), started.path.clone());
+            publisher.describe(&started.about, Instant::now());
+            publisher
+        });
         Some(publisher.input())
+    }
+
+    /// Changes what is said of the broadcast as a whole.
+    pub(super) fn describe(&self, change: impl FnOnce(&mut About)) {
+        if let Some(started) = &mut *self.state.lock() {
+            change(&mut started.about);
+            if let Some(publisher) = &started.publisher {
+                publisher.describe(&started.about, Instant::now());
+            }
+        }
     }
 
     /// Once after the last pad has reached EOS: the broadcast, unless it has ended already.
@@ -128,17 +140,19 @@ impl MoqSink {
             expected: None,
         };
         let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media)?;
+        *self.timeline.lock() = Timeline::default();
         *self.state.lock() = Some(Started {
             control,
             publisher: Some(Publisher::new(origin.producer.clone(), path.clone())),
             origin: origin.producer,
             path,
+            about: About::default(),
             eos: false,
         });
         for pad in self.pads() {
             self.prepare(&pad);
         }
-        self.pace.set_offset(options.ts_offset);
+        self.pace.set_offset(options.offset());
         self.pace.set_running(true);
         Ok(())
     }
@@ -204,8 +218,19 @@ impl MoqSink {
         let Some((live, min, max)) = folded else {
             return false;
         };
-        query.set(live, min, max);
+        let delay = self.settings.lock().render_delay();
+        match live {
+            true => query.set(live, min + delay, max.map(|max| max + delay)),
+            false => query.set(live, min, max),
+        }
         true
+    }
+
+    /// Lets the pipeline ask for the latency again.
+    fn latency_changed(&self) {
+        let element = self.obj();
+        // Without a bus nobody wants to know.
+        let _ = element.post_message(gst::message::Latency::builder().src(&*element).build());
     }
 }
 
@@ -224,31 +249,7 @@ impl ObjectImpl for MoqSink {
     }
 
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-            let default = Options::default();
-            let mut properties = Settings::properties();
-            properties.extend([
-                glib::ParamSpecBoolean::builder("sync")
-                    .nick("Synchronise")
-                    .blurb("Send each sample when the clock reaches its running time, instead of at once")
-                    .default_value(default.sync)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecInt64::builder("ts-offset")
-                    .nick("Timestamp offset")
-                    .blurb("With sync: send samples this many nanoseconds later, or earlier when negative")
-                    .default_value(default.ts_offset)
-                    .mutable_playing()
-                    .build(),
-                glib::ParamSpecUInt::builder("drain-timeout")
-                    .nick("Drain timeout")
-                    .blurb("How many milliseconds EOS waits for viewers to have the last group")
-                    .default_value(default.drain_timeout)
-                    .mutable_playing()
-                    .build(),
-            ]);
-            properties
-        });
+        static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(Options::properties);
         &PROPERTIES
     }
 
@@ -256,40 +257,31 @@ impl ObjectImpl for MoqSink {
         if !settings::is_mutable(&*self.obj(), property) {
             return;
         }
-        let mut options = self.settings.lock();
-        match property.name() {
-            "sync" => options.sync = value.get().expect("the type was checked by GObject"),
-            "ts-offset" => {
-                options.ts_offset = value.get().expect("the type was checked by GObject");
-                self.pace.set_offset(options.ts_offset);
-            }
-            "drain-timeout" => {
-                options.drain_timeout = value.get().expect("the type was checked by GObject");
-            }
-            _ if options.shared.set(property, value) => {
-                let policy = options.shared.policy();
-                drop(options);
-                if let Some(started) = &*self.state.lock() {
-                    started.control.set_policy(policy);
-                }
-            }
-            _ => unreachable!("GObject passes only properties that are installed"),
+        let (before, after) = {
+            let mut options = self.settings.lock();
+            let before = options.clone();
+            options.set(property, value);
+            (before, options.clone())
+        };
+        self.pace.set_offset(after.offset());
+        if before.render_delay() != after.render_delay() {
+            self.latency_changed();
+        }
+        if let Some(started) = &*self.state.lock() {
+            started.control.set_policy(after.shared.policy());
         }
     }
 
     fn property(&self, _id: usize, property: &glib::ParamSpec) -> glib::Value {
         let status = self.status();
         let options = self.settings.lock().clone();
-        match property.name() {
-            "sync" => options.sync.to_value(),
-            "ts-offset" => options.ts_offset.to_value(),
-            "drain-timeout" => options.drain_timeout.to_value(),
-            "stats" => self.stats().to_value(),
-            _ => match options.shared.get(property, &status) {
-                Some(value) => value,
-                None => unreachable!("GObject passes only properties that are installed"),
-            },
+        if property.name() == "stats" {
+            return self.stats().to_value();
         }
+        let value = options
+            .get(property)
+            .or_else(|| options.shared.get(property, &status));
+        value.unwrap_or_else(|| unreachable!("GObject passes only properties that are installed"))
     }
 }
 
@@ -423,6 +415,8 @@ impl ElementImpl for MoqSink {
             }
             gst::StateChange::PlayingToPaused => self.pace.set_playing(false),
             gst::StateChange::PausedToReady => self.pace.set_running(false),
+            // Others in the pipeline have prerolled after a flush, and running time may begin again.
+            gst::StateChange::PlayingToPlaying => self.pace.review(),
             _ => {}
         }
         let result = self.parent_change_state(transition);

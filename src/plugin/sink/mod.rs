@@ -45,14 +45,19 @@
 //!
 //! The `stats` of a pad have the last four for that pad.
 
+mod container;
 mod flow;
 mod format;
 mod imp;
 mod interleave;
+mod keyunit;
 mod movie;
+mod options;
 mod pace;
 mod pad;
 mod stream;
+mod tags;
+mod timeline;
 
 use gst::{glib, prelude::*};
 

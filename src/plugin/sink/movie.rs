@@ -1,15 +1,20 @@
 //! Fragmented MP4 on one pad: its tracks, and its times as running times.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
 
 use crate::{
     media::fmp4::{self, Demuxer, Event, Sample},
-    publish::{self, TrackWriter},
+    publish::{self, TrackOptions, TrackWriter},
 };
 
-use super::interleave::Queue;
+use super::{
+    interleave::{Queue, Scheduled},
+    keyunit::KeyUnits,
+    stream::{Times, Timing},
+    timeline::Place,
+};
 
 /// A stream of fragmented MP4.
 #[derive(Default)]
@@ -29,6 +34,11 @@ pub(super) struct Movie {
 /// A track of it.
 pub(super) struct Track {
     timescale: u32,
+    /// The beginning of a fragment that is to be sent whole.
+    fragment: Option<Scheduled>,
+    /// Where it stands on the timeline.
+    pub(super) place: Place,
+    pub(super) key_units: KeyUnits,
     pub(super) writer: TrackWriter,
 }
 
@@ -51,15 +61,20 @@ impl Movie {
         self.demuxer.finish()
     }
 
-    /// After a gap in the bytes: a new stream, with the same tracks.
-    pub(super) fn restart(&mut self) {
+    /// After a gap in the bytes: a new stream, with the same tracks. `restarted` says that running times begin
+    /// again.
+    pub(super) fn restart(&mut self, restarted: bool) {
         self.demuxer = Demuxer::new();
         self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
-        self.tracks
-            .values_mut()
-            .for_each(|track| track.writer.interrupt());
+        for track in self.tracks.values_mut() {
+            track.fragment = None;
+            track.writer.interrupt();
+            if restarted {
+                track.place.flush();
+            }
+        }
     }
 
     /// Decode and presentation time of a sample as running times in nanoseconds. `now` places the
@@ -68,15 +83,50 @@ impl Movie {
     /// Where the first buffer says when it is presented, that is the presentation time of the first
     /// sample. Elsewhere the decode time of the first sample is now: what comes with it is then not
     /// before now.
-    pub(super) fn times(&mut self, sample: &Sample, now: i128) -> Option<(i128, i128)> {
-        let timescale = i128::from(self.tracks.get(&sample.track)?.timescale.max(1));
+    pub(super) fn times(&mut self, sample: &Sample, now: i128) -> Option<Times> {
+        let track = self.tracks.get(&sample.track)?;
+        let is_video = track.writer.is_video();
+        let timescale = i128::from(track.timescale.max(1));
         let nanos = |time: i64| i128::from(time) * 1_000_000_000 / timescale;
         let (dts, pts) = (nanos(sample.dts), nanos(sample.pts));
         let offset = *self.offset.get_or_insert(match self.anchor {
             Some(anchor) => anchor - pts,
             None => now - dts,
         });
-        Some((dts + offset, pts + offset))
+        Some(Times {
+            dts: (dts + offset).min(pts + offset),
+            pts: pts + offset,
+            duration: Some(nanos(sample.duration.into())),
+            floor: 0,
+            is_video,
+            keyframe: sample.keyframe,
+        })
+    }
+
+    /// Lets a sample wait until it is due: with its fragment where that is kept, else alone.
+    pub(super) fn add(&mut self, sample: Sample, times: &Times, timing: Timing) {
+        let Some(track) = self.tracks.get_mut(&sample.track) else {
+            return;
+        };
+        let last = sample.last || !track.writer.keeps_fragments();
+        let fragment = track.fragment.get_or_insert(Scheduled {
+            track: sample.track,
+            due: timing.due,
+            samples: Vec::new(),
+        });
+        let sample = timing.sample(times.duration, sample.keyframe, sample.payload);
+        fragment.samples.push(sample);
+        let span = timing.due.saturating_sub(fragment.due);
+        if last || span >= LONGEST || fragment.samples.len() >= MOST {
+            self.queue.extend(track.fragment.take());
+        }
+    }
+
+    /// What there is of fragments waits for nothing more.
+    pub(super) fn end_fragments(&mut self) {
+        for track in self.tracks.values_mut() {
+            self.queue.extend(track.fragment.take());
+        }
     }
 
     /// Whether the first sample of the queue is the first of all tracks.
@@ -89,7 +139,15 @@ impl Movie {
     }
 
     pub(super) fn set(&mut self, id: u32, timescale: u32, writer: TrackWriter) {
-        self.tracks.insert(id, Track { timescale, writer });
+        let place = Place::default();
+        let track = Track {
+            timescale,
+            fragment: None,
+            place,
+            key_units: KeyUnits::default(),
+            writer,
+        };
+        self.tracks.insert(id, track);
     }
 
     /// Changes the timescale of a track that goes on.
@@ -115,6 +173,17 @@ impl Movie {
         writers
     }
 
+    /// Applies what the user or tags say. What is said of one track is not said of several.
+    pub(super) fn set_options(&mut self, options: &TrackOptions, now: Instant) {
+        let alone = self.tracks.len() == 1;
+        for track in self.tracks.values_mut() {
+            track.writer.set_policy(options.policy);
+            if alone {
+                track.writer.describe(options.details.clone(), now);
+            }
+        }
+    }
+
     pub(super) fn stats(&self) -> publish::Stats {
         let mut sum = self.past;
         self.tracks
@@ -123,6 +192,10 @@ impl Movie {
         sum
     }
 }
+
+/// Longer fragments are cut, so that what is waited for and held together has its bounds.
+const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(10);
+const MOST: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -140,6 +213,7 @@ mod tests {
             pts,
             duration: 10,
             keyframe: true,
+            last: true,
             payload: Bytes::from_static(b"x"),
         }
     }
@@ -157,6 +231,11 @@ mod tests {
 
     const MILLI: i128 = 1_000_000;
 
+    fn running(movie: &mut Movie, sample: &Sample, now: i128) -> Option<(i128, i128)> {
+        let times = movie.times(sample, now)?;
+        Some((times.dts, times.pts))
+    }
+
     #[test]
     fn the_first_buffer_says_when_the_first_sample_is_presented() {
         let mut movie = movie();
@@ -166,9 +245,9 @@ mod tests {
         movie
             .push(Bytes::new(), Some(900 * MILLI))
             .expect("nothing is wrong with nothing");
-        let times = movie.times(&sample(1000, 1040), 7);
+        let times = running(&mut movie, &sample(1000, 1040), 7);
         assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
-        let times = movie.times(&sample(1020, 1020), 7);
+        let times = running(&mut movie, &sample(1020, 1020), 7);
         assert_eq!(times, Some((480 * MILLI, 480 * MILLI)));
     }
 
@@ -178,10 +257,10 @@ mod tests {
         movie
             .push(Bytes::new(), None)
             .expect("nothing is wrong with nothing");
-        let times = movie.times(&sample(-20, 20), 100 * MILLI);
+        let times = running(&mut movie, &sample(-20, 20), 100 * MILLI);
         assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
-        movie.restart();
-        let times = movie.times(&sample(5000, 5000), 200 * MILLI);
+        movie.restart(true);
+        let times = running(&mut movie, &sample(5000, 5000), 200 * MILLI);
         assert_eq!(times, Some((200 * MILLI, 200 * MILLI)));
     }
 

@@ -15,6 +15,14 @@ use parking_lot::{Condvar, Mutex};
 /// Names a pad of the element.
 pub(super) type PadId = u32;
 
+/// Whether a sample is sent in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Punctual {
+    Yes,
+    /// It is later than the user allows.
+    No,
+}
+
 /// The waits of one element.
 #[derive(Default)]
 pub(super) struct Pace {
@@ -42,6 +50,12 @@ impl Gate {
             return Err(gst::FlowError::Flushing);
         }
         Ok(())
+    }
+
+    /// When something is sent whose running time, or clock time, this is.
+    fn due(&self, time: gst::ClockTime) -> gst::ClockTime {
+        let due = (time + self.latency).nseconds();
+        gst::ClockTime::from_nseconds(due.saturating_add_signed(self.offset))
     }
 
     fn unschedule(&self) {
@@ -96,45 +110,56 @@ impl Pace {
         }
     }
 
-    /// Waits until the element plays and what has this running time is due.
+    /// Waits until the element plays and what has this running time is due. Gives by how many nanoseconds it is
+    /// late.
     pub(super) fn wait_until(
         &self,
         element: &gst::Element,
         pad: PadId,
         running_time: gst::ClockTime,
-    ) -> Result<(), gst::FlowError> {
+    ) -> Result<gst::ClockTimeDiff, gst::FlowError> {
+        self.wait_playing(pad)?;
+        let began = element.current_running_time();
         loop {
             self.wait_playing(pad)?;
             let (Some(clock), Some(base)) = (element.clock(), element.base_time()) else {
-                return Ok(());
+                return Ok(0);
             };
+            let now = element.current_running_time();
+            if now
+                .zip(began)
+                .is_some_and(|(now, began)| now + SLACK < began)
+            {
+                // Running time was set back after a flush: what was due soon is due now.
+                return Ok(0);
+            }
             let wait = {
                 let mut gate = self.gate.lock();
                 if !gate.playing || gate.check(pad).is_err() {
                     continue;
                 }
-                let due = base + running_time + gate.latency;
-                let due = due.nseconds().saturating_add_signed(gate.offset);
-                let wait = clock.new_single_shot_id(gst::ClockTime::from_nseconds(due));
+                let due = gate.due(base + running_time);
+                let wait = clock.new_single_shot_id(due);
                 gate.waits.insert(pad, wait.clone());
                 wait
             };
-            let (result, _) = wait.wait();
+            let (result, jitter) = wait.wait();
             self.gate.lock().waits.remove(&pad);
             if result != Err(gst::ClockError::Unscheduled) {
-                return Ok(());
+                return Ok(jitter);
             }
         }
     }
 
     /// Whether what has this running time is due by now.
     pub(super) fn is_due(&self, element: &gst::Element, running_time: gst::ClockTime) -> bool {
-        let gate = self.gate.lock();
-        let due = (running_time + gate.latency).nseconds();
-        let now = element
-            .current_running_time()
-            .map_or(0, |now| now.nseconds());
-        now >= due.saturating_add_signed(gate.offset)
+        let due = self.gate.lock().due(running_time);
+        element.current_running_time().unwrap_or_default() >= due
+    }
+
+    /// The clock or the running time may have changed: waits look at them anew.
+    pub(super) fn review(&self) {
+        self.change(|_| ());
     }
 
     /// Waits until `done` is set by [`Done::set`]; fails when the pad is flushed. Pausing does not
@@ -170,3 +195,6 @@ impl Done {
         pace.changed.notify_all();
     }
 }
+
+/// Running time that goes back by more was set back.
+const SLACK: gst::ClockTime = gst::ClockTime::from_mseconds(500);

@@ -4,10 +4,10 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{format::Format, movie::Movie};
+use super::{format::Format, keyunit::KeyUnits, movie::Movie, tags::Tags, timeline::Place};
 use crate::{
-    media::{Config, Micros, video},
-    publish::{self, Input, TrackWriter},
+    media::{Config, Micros, iso::Converter, video},
+    publish::{self, Input, Sample, TrackOptions, TrackWriter},
 };
 
 /// The stream of one pad.
@@ -17,13 +17,20 @@ pub(super) struct Stream {
     pub(super) format: Option<Format>,
     pub(super) input: Option<Input>,
     pub(super) content: Content,
-    /// Running time at which the last buffer ends, in nanoseconds.
+    /// Where the track of an elementary stream stands.
+    pub(super) place: Place,
+    /// Running time at which the last buffer ends, in nanoseconds; `None` where it does not say.
     end: Option<i128>,
+    /// When the last sample has been shown.
+    due_end: Option<i128>,
     /// Stream time of the last buffer.
     pub(super) position: Option<gst::ClockTime>,
     pub(super) eos: bool,
     /// Warnings that were given, each once for a stream.
     pub(super) warned: Warned,
+    pub(super) key_units: KeyUnits,
+    /// What tags say of it.
+    pub(super) tags: Tags,
     past: publish::Stats,
 }
 
@@ -32,8 +39,8 @@ pub(super) struct Stream {
 pub(super) enum Content {
     #[default]
     Nothing,
-    Track(Elementary),
-    Movie(Movie),
+    Track(Box<Elementary>),
+    Movie(Box<Movie>),
 }
 
 /// An elementary stream.
@@ -42,6 +49,8 @@ pub(super) struct Elementary {
     config: Config,
     /// Parameter sets, for keyframes that come without them.
     parameters: Option<Bytes>,
+    /// For a byte-stream in a container that has none.
+    pub(super) converter: Option<Converter>,
 }
 
 /// Warnings that are given once.
@@ -50,28 +59,61 @@ pub(super) struct Warned {
     pub(super) empty: bool,
     pub(super) parameters: bool,
     pub(super) early: bool,
+    pub(super) reverse: bool,
 }
 
 /// When a sample is sent, and what time it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timing {
+    /// As running time of the pipeline.
     pub(super) due: gst::ClockTime,
     pub(super) timestamp: Micros,
+    /// When to decode it, on the same timeline.
+    dts: Micros,
 }
 
 impl Timing {
-    /// From running times in nanoseconds. `None` when it is to be dropped: sound from long before
-    /// running time zero.
-    pub(super) fn new(dts: i128, pts: i128, is_video: bool) -> Option<Self> {
-        if !is_video && pts < -PRIMING {
-            return None;
-        }
-        let pts = u64::try_from(pts.max(0)).ok()?;
-        let due = u64::try_from(dts.max(0)).ok()?.min(pts);
+    /// From nanoseconds; a sample is decoded `lead` before it is shown. `None` beyond the end of time.
+    pub(super) fn new(due: i128, shown: i128, lead: i128) -> Option<Self> {
+        let nanos = |time: i128| u64::try_from(time.max(0)).ok();
         Some(Self {
-            due: gst::ClockTime::from_nseconds(due),
-            timestamp: Micros::from_nanos(pts).ok()?,
+            due: gst::ClockTime::from_nseconds(nanos(due)?),
+            timestamp: Micros::from_nanos(nanos(shown)?).ok()?,
+            dts: Micros::from_nanos(nanos(shown - lead)?).ok()?,
         })
+    }
+
+    /// A sample with these times, that lasts so many nanoseconds.
+    pub(super) fn sample(self, duration: Option<i128>, keyframe: bool, payload: Bytes) -> Sample {
+        let duration = duration.and_then(|time| u64::try_from(time).ok());
+        let duration = duration.and_then(|time| Micros::from_nanos(time).ok());
+        Sample {
+            timestamp: self.timestamp,
+            dts: Some(self.dts),
+            duration: duration.filter(|duration| !duration.is_zero()),
+            keyframe,
+            payload,
+        }
+    }
+}
+
+/// What a sample says of its time: running times of its pad, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    /// When it is to be decoded; not after `pts`.
+    pub(super) dts: i128,
+    pub(super) pts: i128,
+    pub(super) duration: Option<i128>,
+    /// Where the segment begins.
+    pub(super) floor: i128,
+    pub(super) is_video: bool,
+    pub(super) keyframe: bool,
+}
+
+impl Times {
+    /// Whether a group may begin with it.
+    pub(super) fn is_key(&self) -> bool {
+        self.keyframe || !self.is_video
     }
 }
 
@@ -90,44 +132,89 @@ impl Stream {
         }
     }
 
-    /// The times of a buffer: decode and presentation, as running times in nanoseconds.
-    pub(super) fn times(
-        &mut self,
-        buffer: &gst::BufferRef,
-        now: impl Fn() -> i128,
-    ) -> (i128, i128) {
+    /// Where the segment begins, as running time.
+    pub(super) fn floor(&self) -> i128 {
+        let segment = self.segment.as_ref();
+        let start = segment.and_then(|segment| match segment.rate() < 0.0 {
+            true => segment.stop(),
+            false => segment.start(),
+        });
+        self.running_time(start).unwrap_or(0)
+    }
+
+    /// Whether nothing of the buffer lies before the end of the segment, so that it is not part of it.
+    pub(super) fn is_beyond(&self, buffer: &gst::BufferRef) -> bool {
+        let time = buffer.dts().or(buffer.pts());
+        let stop = self.segment.as_ref().and_then(|segment| segment.stop());
+        matches!((time, stop), (Some(time), Some(stop)) if time >= stop)
+    }
+
+    /// Whether the segment runs backwards.
+    pub(super) fn is_reverse(&self) -> bool {
+        self.segment
+            .as_ref()
+            .is_some_and(|segment| segment.rate() < 0.0)
+    }
+
+    /// The times of a buffer. One without PTS is given its DTS, else the end of the buffer before it, else `now`.
+    pub(super) fn times(&mut self, buffer: &gst::BufferRef, now: i128) -> Times {
+        let rate = self
+            .segment
+            .as_ref()
+            .map_or(1.0, |segment| segment.rate().abs());
+        let duration = buffer
+            .duration()
+            .map(|time| (time.nseconds() as f64 / rate) as i128);
         let dts = self.running_time(buffer.dts());
         let pts = self.running_time(buffer.pts()).or(dts).or(self.end);
-        let pts = pts.unwrap_or_else(now);
+        let pts = pts.unwrap_or(now);
         let dts = dts.unwrap_or(pts).min(pts);
-        let duration = buffer.duration().map_or(0, |time| time.nseconds().into());
-        self.end = Some(pts + duration);
+        // Without a duration a buffer without times is where it arrives.
+        self.end = duration.map(|duration| pts + duration);
         if let (Some(segment), Some(time)) = (&self.segment, buffer.pts()) {
             self.position = segment.to_stream_time(time).or(self.position);
         }
-        (dts, pts)
+        Times {
+            dts,
+            pts,
+            duration,
+            floor: self.floor(),
+            is_video: false,
+            keyframe: true,
+        }
     }
 
-    /// Where the last buffer ends.
+    /// Nothing comes before this running time of the pad.
+    pub(super) fn pass(&mut self, time: i128) {
+        self.end = Some(time);
+    }
+
+    /// Notes when the stream ends if nothing more comes, as running time of the pipeline.
+    pub(super) fn extend(&mut self, end: i128) {
+        self.due_end = self.due_end.max(Some(end));
+    }
+
+    /// When the last sample has been shown, as running time of the pipeline.
     pub(super) fn end(&self) -> Option<gst::ClockTime> {
-        let end = u64::try_from(self.end?).ok()?;
+        let end = u64::try_from(self.due_end?).ok()?;
         Some(gst::ClockTime::from_nseconds(end))
     }
 
-    pub(super) fn extend(&mut self, end: i128) {
-        self.end = self.end.max(Some(end));
-    }
-
-    /// After a flush: the same tracks go on with the next keyframe.
-    pub(super) fn flush(&mut self) {
+    /// After a flush: the same tracks go on with the next keyframe. `restarted` says that running times begin
+    /// again.
+    pub(super) fn flush(&mut self, restarted: bool) {
         self.segment = None;
         self.end = None;
+        self.due_end = None;
         self.position = None;
         self.eos = false;
+        if restarted {
+            self.place.flush();
+        }
         match &mut self.content {
             Content::Nothing => {}
             Content::Track(track) => track.writer.interrupt(),
-            Content::Movie(movie) => movie.restart(),
+            Content::Movie(movie) => movie.restart(restarted),
         }
     }
 
@@ -162,14 +249,14 @@ impl Stream {
     /// there, told of the change.
     pub(super) fn configure(
         &mut self,
-        name: Option<&str>,
+        options: TrackOptions,
         config: Config,
         now: Instant,
     ) -> Result<(), publish::Error> {
         match &mut self.content {
-            Content::Track(track) if same_kind(&track.config, &config) => {
+            Content::Track(track) if track.config.kind() == config.kind() => {
                 if track.config != config {
-                    track.writer.configure(config.clone(), now);
+                    track.writer.configure(config.clone(), now)?;
                     track.config = config;
                 }
                 return Ok(());
@@ -177,17 +264,32 @@ impl Stream {
             Content::Nothing => {}
             _ => self.end_tracks(now),
         }
+        let options = self.tags.complete(options);
         let Some(input) = &mut self.input else {
             return Ok(());
         };
-        let writer = input.track(name, config.clone())?;
+        let writer = input.track_with(&options, config.clone())?;
         input.ready(now);
-        self.content = Content::Track(Elementary {
+        self.content = Content::Track(Box::new(Elementary {
             writer,
             config,
             parameters: None,
-        });
+            converter: None,
+        }));
         Ok(())
+    }
+
+    /// Applies what the user or tags say to the tracks that are there.
+    pub(super) fn set_options(&mut self, options: TrackOptions, now: Instant) {
+        let options = self.tags.complete(options);
+        match &mut self.content {
+            Content::Nothing => {}
+            Content::Track(track) => {
+                track.writer.set_policy(options.policy);
+                track.writer.describe(options.details, now);
+            }
+            Content::Movie(movie) => movie.set_options(&options, now),
+        }
     }
 }
 
@@ -207,41 +309,5 @@ impl Elementary {
         whole.put_slice(parameters);
         whole.put_slice(&picture);
         whole.freeze()
-    }
-}
-
-fn same_kind(one: &Config, other: &Config) -> bool {
-    std::mem::discriminant(one) == std::mem::discriminant(other)
-}
-
-/// Sound before running time zero that a decoder may need to start with, in nanoseconds.
-const PRIMING: i128 = 1_000_000_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn timing(due: u64, micros: u32) -> Option<Timing> {
-        Some(Timing {
-            due: gst::ClockTime::from_nseconds(due),
-            timestamp: Micros::new(micros),
-        })
-    }
-
-    #[test]
-    fn a_sample_is_due_when_it_is_to_be_decoded() {
-        assert_eq!(Timing::new(1_000, 3_000, true), timing(1_000, 3));
-        assert_eq!(Timing::new(5_000, 3_000, true), timing(3_000, 3));
-        assert_eq!(Timing::new(-5_000, 3_000, true), timing(0, 3));
-    }
-
-    #[test]
-    fn what_lies_before_zero_is_published_at_zero_or_dropped() {
-        assert_eq!(
-            Timing::new(-9_000_000_000, -9_000_000_000, true),
-            timing(0, 0)
-        );
-        assert_eq!(Timing::new(-21_000_000, -21_000_000, false), timing(0, 0));
-        assert_eq!(Timing::new(-1_000_000_001, -1_000_000_001, false), None);
     }
 }

@@ -17,7 +17,9 @@ use tokio::{
 };
 
 use super::{
+    browse::{ADDED, Browser, REMOVED},
     lineup::Lineup,
+    report::Reporter,
     run::{Run, Selection},
     select::Wish,
 };
@@ -25,7 +27,7 @@ use crate::{
     media::Catalog,
     moq_lite::{self, BroadcastConsumer, OriginConsumer, PathOwned},
     plugin::{
-        link::{Phase, Policy},
+        link::{Phase, Policy, Sessions},
         runtime::RUNTIME,
     },
     subscribe::{CatalogReader, Error},
@@ -43,6 +45,8 @@ pub(super) struct Follower {
     wish: watch::Receiver<Wish>,
     selection: watch::Receiver<Option<Selection>>,
 
+    browser: Option<Browser>,
+    reporter: Reporter,
     lineup: Lineup,
     state: State,
     /// The application knows that the broadcast was found.
@@ -88,6 +92,8 @@ enum News {
     Wish,
     Selection,
     Tick,
+    Report,
+    Browsed(PathOwned, bool),
 }
 
 impl Follower {
@@ -96,6 +102,8 @@ impl Follower {
         origin: OriginConsumer,
         path: PathOwned,
         wait_for_return: bool,
+        browser: Option<Browser>,
+        sessions: Sessions,
     ) -> Self {
         Self {
             run: run.clone(),
@@ -106,7 +114,9 @@ impl Follower {
             policy: run.policy.subscribe(),
             wish: run.wish.subscribe(),
             selection: run.selection.subscribe(),
-            lineup: Lineup::new(run),
+            browser,
+            reporter: Reporter::new(run),
+            lineup: Lineup::new(run, sessions),
             state: State::Waiting {
                 since: Instant::now(),
             },
@@ -167,6 +177,8 @@ impl Follower {
                     }
                 }
                 News::Tick => self.lineup.tick(),
+                News::Report => self.reporter.report(),
+                News::Browsed(path, there) => self.browsed(&path, there),
             }
         }
         if !self.playing && !matches!(self.state, State::Over) {
@@ -198,6 +210,12 @@ impl Follower {
                 None => future::pending().await,
             }
         };
+        let browsed = async {
+            match &mut self.browser {
+                Some(browser) => browser.next().await,
+                None => future::pending().await,
+            }
+        };
         let path = &self.path;
         let origin = &mut self.origin;
         let announced = async {
@@ -223,6 +241,8 @@ impl Follower {
             () = at(again) => News::Again,
             () = at(patience) => News::Timeout,
             () = at(self.lineup.next_tick()) => News::Tick,
+            () = at(Some(self.reporter.next())) => News::Report,
+            (path, there) = browsed => News::Browsed(path, there),
         }
     }
 
@@ -362,6 +382,13 @@ impl Follower {
         );
         self.progress(ProgressType::Error, &text);
         self.fail(gst::ResourceError::NotFound, &text);
+    }
+
+    fn browsed(&self, path: &PathOwned, there: bool) {
+        if let Some(element) = self.run.element.upgrade() {
+            let signal = if there { ADDED } else { REMOVED };
+            element.emit_by_name::<()>(signal, &[&path.as_str()]);
+        }
     }
 
     fn progress(&self, kind: ProgressType, text: &str) {

@@ -11,17 +11,20 @@ use super::{
     caps::Format,
     run::{Run, Selection},
     select::{self, Slot, Wish},
+    stats::Throughput,
     stream::{Source, Stream},
     tags,
 };
 use crate::{
     media::{Catalog, Kind},
     moq_lite::BroadcastConsumer,
+    plugin::link::Sessions,
 };
 
 /// Used by the thread that follows the broadcast alone.
 pub(super) struct Lineup {
     run: Arc<Run>,
+    sessions: Sessions,
     /// Belongs to nobody: makes the ids of streams that have no pad.
     namer: gst::Pad,
     wish: Wish,
@@ -54,14 +57,14 @@ struct Adapting {
     candidates: Vec<usize>,
     adapter: Adapter,
     next: Instant,
-    /// What had arrived of all pads, and when, over the last second.
-    arrived: Vec<(Instant, u64)>,
+    throughput: Throughput,
 }
 
 impl Lineup {
-    pub(super) fn new(run: &Arc<Run>) -> Self {
+    pub(super) fn new(run: &Arc<Run>, sessions: Sessions) -> Self {
         Self {
             run: run.clone(),
+            sessions,
             namer: gst::Pad::new(gst::PadDirection::Src),
             wish: run.wish.borrow().clone(),
             chosen: None,
@@ -347,14 +350,7 @@ impl Lineup {
     }
 
     fn adapt(&self, adapting: &mut Adapting, now: Instant) {
-        let bytes = self
-            .run
-            .streams()
-            .iter()
-            .map(|stream| stream.meter().report().bytes)
-            .sum();
-        adapting.arrived.push((now, bytes));
-        adapting.arrived.retain(|(then, _)| *then + WINDOW >= now);
+        adapting.throughput.mark(now.into_std(), self.run.arrived());
         let stream = &adapting.stream;
         let track = stream.track_name();
         let mut candidates = adapting.candidates.iter();
@@ -369,8 +365,8 @@ impl Lineup {
             lag: stream.meter().lag(),
             latency: self.run.latency(),
             skipped: stream.meter().report().skipped_groups,
-            throughput: adapting.throughput(),
-            capacity: None,
+            throughput: adapting.throughput.bitrate(),
+            capacity: self.sessions.traffic().receive_rate,
         };
         let bitrate = |&index: &usize| self.renditions[index].source.config.bitrate();
         let bitrates: Vec<_> = adapting.candidates.iter().map(bitrate).collect();
@@ -465,23 +461,14 @@ impl Adapting {
             candidates,
             adapter: Adapter::new(now.into_std()),
             next: now + adapt::TICK,
-            arrived: Vec::new(),
+            throughput: Throughput::default(),
         }
     }
 
     fn is_of(&self, stream: &Stream, candidates: &[usize]) -> bool {
         self.stream.pad() == stream.pad() && self.candidates == candidates
     }
-
-    /// In bit/s, of the last second; `None` before that has passed.
-    fn throughput(&self) -> Option<u64> {
-        let ((begin, before), (end, now)) = (self.arrived.first()?, self.arrived.last()?);
-        let millis = u64::try_from((*end - *begin).as_millis()).ok()?;
-        (millis >= 500).then(|| now.saturating_sub(*before) * 8_000 / millis)
-    }
 }
 
 /// How long an application may take to link pads before it is asked about it.
 const LINKING: Duration = Duration::from_secs(1);
-/// Over how long throughput is measured.
-const WINDOW: Duration = Duration::from_secs(1);

@@ -2,8 +2,8 @@
 //!
 //! SECTION:element-moqsrc
 //!
-//! Reads a broadcast from a relay or from a peer, and gives each of its renditions a pad: `video_0`,
-//! `video_1`, then `audio_0` and so on. It is a live source: the newest picture is shown `latency`
+//! Reads a broadcast from a relay or from a peer, and gives its picture a pad, `video_0`, and each of
+//! its sounds one: `audio_0` and so on. It is a live source: the newest picture is shown `latency`
 //! after it arrived at the earliest, and audio and video stay in step however late each starts.
 //!
 //! ## Example pipelines
@@ -53,6 +53,45 @@
 //! `timestamp/x-unix`: nanoseconds since 1970 at which the sample was taken. Pads that are not video get a GAP event when
 //! nothing comes for half a second.
 //!
+//! Players take an address: the last segment is the broadcast, and the query may name properties.
+//!
+//! ```console
+//! gst-play-1.0 "moq://relay.example.com/demo/cam?latency=200"
+//! ```
+//!
+//! ## Addresses
+//!
+//! `moq://HOST[:PORT]/PATH/BROADCAST` connects as `https://HOST[:PORT]/PATH` does; `moqt://` and `moql://` use QUIC without
+//! WebTransport. `?broadcast=a/b` names a broadcast of several segments, and then all of the path belongs to the session.
+//! `?jwt=` becomes `auth-token`, which nobody can read back; every other key that is a property sets it, such as
+//! `latency`, `rendition`, `certificate-fingerprints` or `tls-disable-verify`; the rest is passed on to the server. Files,
+//! and ports to open, cannot be set by an address.
+//!
+//! ## Pads and renditions
+//!
+//! Video pads come before audio pads, the best of each kind first, and then `no-more-pads`. All pads belong to one group;
+//! the id of a stream is the same in each run. Only what a linked pad plays is asked for.
+//!
+//! Video renditions of a broadcast are the same picture in several qualities, so there is one video pad for all of them.
+//! Which one it plays says `rendition`. With `auto`, the best to begin with: when it comes later than sinks wait for, a
+//! lower one takes over, that which the measured throughput carries; when all was well for five seconds, the next higher
+//! one, and later each time if that was too much. One takes over from the other with a group, on the same pad and without a
+//! gap, announced by a CAPS event. With `all`, each rendition has a pad, as for a broadcast of several cameras.
+//!
+//! Audio renditions have a pad each, unless they bear the same language and label: then the best of them is played.
+//!
+//! A STREAM_COLLECTION message and event name every rendition that can be played, with caps and tags (codec, bit rate,
+//! language, title). A SELECT_STREAMS event, to the element or any pad, chooses: pads are added, removed, or carry another
+//! rendition on with a STREAM_START event, and a STREAMS_SELECTED message tells when all do. That holds until `rendition` is
+//! set again. The SELECTABLE query is answered, so `decodebin3` and `playbin3` leave the choice to this element.
+//!
+//! ## Other broadcasts
+//!
+//! | signal | meaning |
+//! |---|---|
+//! | `broadcast-added` (path), `broadcast-removed` (path) | what the server announces below the path of `url` or `listen` while the element runs. Connect before PAUSED: without a handler nothing but the broadcast is asked for |
+//! | `list-broadcasts` (prefix) → strings | action: opens a session of its own, in any state, and returns the paths that are announced at `prefix` and below; waits `timeout` at most, or 5 seconds. Empty, with a warning, when the server cannot be asked |
+//!
 //! ## Messages
 //!
 //! Progress with the code `connect` tells of the connection, with the code `broadcast` of the search
@@ -72,13 +111,36 @@
 //! | `sessions-total` | uint64 | sessions that were opened in this run |
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
+//! | `version` | string | the version that the newest session speaks; null before the first |
+//! | `rtt` | uint64 | smoothed round-trip time of the newest session in nanoseconds; 0 when not measured |
+//! | `bytes-sent`, `bytes-received` | uint64 | of the open sessions, with headers and what was sent twice |
+//! | `packets-lost` | uint64 | of the open sessions, packets sent and lost |
 //! | `buffers` | uint64 | buffers that were pushed in this run |
 //! | `bytes` | uint64 | bytes in them |
 //! | `skipped-groups` | uint64 | groups that were lost or came too late |
 //! | `late` | uint64 | samples that were left out because they came too late, each with the rest of its group |
 //! | `latency` | uint64 | the latency in effect, in nanoseconds |
+//! | `jitter` | uint64 | the largest jitter of the arrivals of a track, in nanoseconds |
+//! | `receive-bitrate` | uint64 | what arrived of all tracks in the last second, in bit/s |
+//! | `tracks` | array of structures | one for each pad, see below |
+//!
+//! | field of a track | type | meaning |
+//! |---|---|---|
+//! | `pad`, `track` | string | the names of the pad and of the track that it plays |
+//! | `subscribed` | bool | whether samples arrive |
+//! | `codec` | string | as the catalog names it |
+//! | `bitrate` | uint64 | what the catalog says of it, in bit/s; 0 when it says nothing |
+//! | `samples`, `bytes` | uint64 | what arrived in this run |
+//! | `skipped-groups` | uint64 | groups of it that were lost or came too late |
+//! | `switches` | uint64 | how often another rendition took over |
+//! | `jitter` | uint64 | jitter of its arrivals, in nanoseconds |
+//! | `lag` | uint64 | how much later than the fastest its newest sample came, in nanoseconds |
+//!
+//! With `post-stats` the same structure, named `moq-stats`, is posted every second.
 
 mod adapt;
+mod asked;
+mod browse;
 mod caps;
 mod feed;
 mod follow;
@@ -88,8 +150,11 @@ mod lineup;
 mod output;
 mod pace;
 mod puller;
+mod report;
 mod run;
 mod select;
+mod settings;
+mod stats;
 mod stream;
 mod tags;
 mod times;

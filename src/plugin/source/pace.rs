@@ -26,7 +26,7 @@ struct State {
 /// What one pad has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    pub(super) buffers: u64,
+    pub(super) samples: u64,
     pub(super) bytes: u64,
     pub(super) skipped_groups: u64,
     /// Changes to another rendition.
@@ -74,7 +74,7 @@ impl Meter {
 
 impl State {
     fn observe(&mut self, pts: Micros, bytes: usize, now: Instant) {
-        self.report.buffers += 1;
+        self.report.samples += 1;
         self.report.bytes += bytes as u64;
         let began = *self.began.get_or_insert(now);
         let media = i64::try_from(pts.as_micros()).unwrap_or(i64::MAX / 2);
@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(lag(1_066, 272), 201);
         // The publisher's time begins anew.
         assert_eq!(lag(90_000_000, 300), 0);
-        assert_eq!(state.report.buffers, 5);
+        assert_eq!(state.report.samples, 5);
     }
 
     #[test]

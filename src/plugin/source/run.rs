@@ -42,6 +42,8 @@ pub(super) struct Run {
     /// rendition.
     pub(super) changed: Notify,
     pub(super) counters: Counters,
+    /// What arrives, in bit/s.
+    pub(super) arriving: AtomicU64,
     stop: watch::Sender<bool>,
     gate: watch::Sender<Gate>,
     timeline: Mutex<Timeline>,
@@ -117,6 +119,7 @@ impl Run {
             collection: watch::Sender::new(None),
             changed: Notify::new(),
             counters: Counters::default(),
+            arriving: AtomicU64::new(0),
             stop: watch::Sender::new(false),
             gate: watch::Sender::new(Gate::default()),
             timeline: Mutex::new(Timeline::new(bounds.least, keep)),
@@ -294,6 +297,15 @@ impl Run {
     /// The streams that there are.
     pub(super) fn streams(&self) -> Vec<Stream> {
         self.streams.lock().clone().unwrap_or_default()
+    }
+
+    /// How many bytes of samples have arrived.
+    pub(super) fn arrived(&self) -> u64 {
+        let streams = self.streams();
+        streams
+            .iter()
+            .map(|stream| stream.meter().report().bytes)
+            .sum()
     }
 
     /// Takes one out; `None` if it was not there.

@@ -7,7 +7,9 @@ use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::Stream,
+    pace::Punctual,
+    stream::{Content, Stream, Times, Timing},
+    timeline::Place,
 };
 use crate::publish;
 
@@ -19,6 +21,7 @@ impl MoqSink {
     ) -> Result<FlowSuccess, FlowError> {
         gst::trace!(CAT, obj = pad, "{buffer:?}");
         let imp = pad.imp();
+        self.begin(pad)?;
         self.pace.wait_playing(imp.id())?;
         let mut stream = imp.stream();
         if stream.eos {
@@ -31,12 +34,9 @@ impl MoqSink {
             }
             return Ok(FlowSuccess::Ok);
         }
-        if stream.input.is_none() {
-            drop(stream);
-            let input = self.input();
-            stream = imp.stream();
-            stream.input = input;
-        }
+        drop(stream);
+        self.resume(pad);
+        let stream = imp.stream();
         match &stream.format {
             Some(Format::Mp4) => {
                 drop(stream);
@@ -61,24 +61,80 @@ impl MoqSink {
         }
     }
 
+    /// After EOS and a flush: the pad takes part in the broadcast again.
+    pub(in super::super) fn resume(&self, pad: &MoqSinkPad) {
+        if pad.imp().stream().input.is_none() {
+            let input = self.input();
+            pad.imp().stream().input = input;
+        }
+    }
+
+    /// Waits until a sample is due.
     pub(in super::super) fn wait(
         &self,
         pad: &MoqSinkPad,
         due: gst::ClockTime,
-    ) -> Result<(), FlowError> {
+    ) -> Result<Punctual, FlowError> {
         let id = pad.imp().id();
-        if self.sync() {
-            self.pace.wait_until(self.obj().upcast_ref(), id, due)
-        } else {
-            self.pace.wait_playing(id)
+        let Some(most) = self.max_lateness() else {
+            self.pace.wait_playing(id)?;
+            return Ok(Punctual::Yes);
+        };
+        let late = self.pace.wait_until(self.obj().upcast_ref(), id, due)?;
+        if late <= most {
+            return Ok(Punctual::Yes);
+        }
+        gst::debug!(CAT, obj = pad, "too late by {late} ns: dropped");
+        let qos = gst::event::Qos::builder(gst::QOSType::Underflow, 1.0, late)
+            .timestamp(due)
+            .build();
+        // Who encodes may go faster; nobody has to.
+        let _ = pad.push_event(qos);
+        Ok(Punctual::No)
+    }
+
+    /// A place on the timeline.
+    pub(in super::super) fn place(
+        &self,
+        place: &mut Place,
+        times: &Times,
+        now: Option<i128>,
+    ) -> Option<Timing> {
+        self.timeline.lock().place(place, times, now)
+    }
+
+    /// When something that is no sample is due.
+    pub(in super::super) fn due(&self, place: &Place, time: i128) -> i128 {
+        self.timeline.lock().due(place, time)
+    }
+
+    /// Drops a sample, and pictures that depend on it.
+    pub(in super::super) fn skip(&self, pad: &MoqSinkPad) {
+        if let Content::Track(track) = &mut pad.imp().stream().content {
+            track.writer.skip();
         }
     }
 
-    /// The running time now, in nanoseconds.
-    pub(in super::super) fn now(&self) -> i128 {
-        self.obj()
-            .current_running_time()
-            .map_or(0, |time| time.nseconds().into())
+    /// Whether the buffer is no part of its segment, or cannot be published in the order in which it comes.
+    pub(in super::super) fn is_outside(
+        &self,
+        pad: &MoqSinkPad,
+        stream: &mut Stream,
+        buffer: &gst::BufferRef,
+    ) -> bool {
+        if stream.is_reverse() {
+            if !std::mem::replace(&mut stream.warned.reverse, true) {
+                gst::warning!(CAT, obj = pad, "what runs backwards is not published");
+            }
+            return true;
+        }
+        stream.is_beyond(buffer)
+    }
+
+    /// The running time of the pipeline now, in nanoseconds.
+    pub(in super::super) fn now(&self) -> Option<i128> {
+        let now = self.obj().current_running_time()?;
+        Some(now.nseconds().into())
     }
 
     /// The buffer's memory, mapped for as long as somebody reads the bytes.
@@ -109,11 +165,7 @@ impl MoqSink {
     ) {
         if !std::mem::replace(&mut stream.warned.early, true) {
             drop(stream);
-            gst::warning!(
-                CAT,
-                obj = pad,
-                "sound from before running time zero is dropped"
-            );
+            gst::warning!(CAT, obj = pad, "sound from before its segment is dropped");
         }
     }
 

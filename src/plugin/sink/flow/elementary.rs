@@ -8,9 +8,10 @@ use super::super::{
     MoqSinkPad,
     format::Format,
     imp::{CAT, MoqSink},
-    stream::{Content, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
-use crate::publish::Sample;
+use crate::media::{Config, container::Kind, iso::Converter};
 
 impl MoqSink {
     pub(in super::super) fn chain_elementary(
@@ -18,14 +19,19 @@ impl MoqSink {
         pad: &MoqSinkPad,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
+        let now = self.now();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
-        let (dts, pts) = stream.times(&buffer, || self.now());
+        if self.is_outside(pad, &mut stream, &buffer) {
+            return Ok(FlowSuccess::Ok);
+        }
+        let mut times = stream.times(&buffer, now.unwrap_or(0));
         let duration = buffer.duration().map(Into::into);
         let payload = self.payload(buffer)?;
         let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
-        let unit = match format.read(payload) {
+        let mut unit = match format.read(payload) {
             Ok(Some(unit)) => unit,
             Ok(None) => return Ok(FlowSuccess::Ok),
             Err(sentence) => {
@@ -34,11 +40,25 @@ impl MoqSink {
             }
         };
         let keyframe = unit.keyframe;
+        let container = match &stream.content {
+            Content::Track(track) => track.writer.container(),
+            _ => options.container,
+        };
+        let converter = match (&format, &mut unit.config) {
+            (Format::Video(video), Some(Config::Video(config))) if container == Kind::Cmaf => {
+                Converter::new(video.codec, config, &unit.payload)
+            }
+            _ => None,
+        };
         if let Some(config) = unit.config {
-            let name = pad.imp().track();
+            drop(stream);
+            stream = pad.imp().stream();
             stream
-                .configure(name.as_deref(), config, Instant::now())
+                .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
+        }
+        if let (Some(converter), Content::Track(track)) = (converter, &mut stream.content) {
+            track.converter = Some(converter);
         }
         if let Format::Video(video) = &format
             && keyframe
@@ -50,19 +70,38 @@ impl MoqSink {
             gst::element_imp_warning!(self, gst::StreamError::Format, ("{sentence}"));
             return Ok(FlowSuccess::Ok);
         }
-        let Some(timing) = Timing::new(dts, pts, format.is_video()) else {
+        times.is_video = format.is_video();
+        times.keyframe = keyframe;
+        let Some(timing) = self.place(&mut stream.place, &times, now) else {
             self.early(pad, stream);
             return Ok(FlowSuccess::Ok);
         };
+        let due = i128::from(timing.due.nseconds());
+        stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
-        self.wait(pad, timing.due)?;
+        if self.wait(pad, timing.due)? == Punctual::No {
+            self.skip(pad);
+            return Ok(FlowSuccess::Ok);
+        }
 
+        let now = Instant::now();
         let mut stream = pad.imp().stream();
-        let Content::Track(track) = &mut stream.content else {
+        let Stream {
+            content, key_units, ..
+        } = &mut *stream;
+        let Content::Track(track) = content else {
+            let wanted = key_units.is_wanted_first(now);
+            drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             return Ok(FlowSuccess::Ok);
         };
         let payload = match &format {
+            Format::Video(_) if let Some(converter) = &track.converter => {
+                converter.convert(&unit.payload)
+            }
             Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
             Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
                 Ok(Some(document)) => document,
@@ -74,19 +113,38 @@ impl MoqSink {
             },
             _ => unit.payload,
         };
-        let sample = Sample {
-            timestamp: timing.timestamp,
-            keyframe,
-            payload,
-        };
-        let written = track.writer.write(sample, Instant::now());
+        let sample = timing.sample(times.duration, keyframe, payload);
+        let written = track.writer.write(sample, now);
+        let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
+        if wanted {
+            self.ask_for_keyframe(pad);
+        }
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),
             Err(error) => return Err(self.fail(&error)),
         }
         Ok(FlowSuccess::Ok)
+    }
+
+    /// Begins the track if the caps say what it is: viewers may come before the element plays.
+    pub(in super::super) fn begin(&self, pad: &MoqSinkPad) -> Result<(), FlowError> {
+        let imp = pad.imp();
+        let config = {
+            let stream = imp.stream();
+            let format = stream.format.as_ref();
+            let format =
+                format.filter(|_| matches!(stream.content, Content::Nothing) && !stream.eos);
+            format.and_then(Format::config)
+        };
+        let Some(config) = config else {
+            return Ok(());
+        };
+        self.resume(pad);
+        let options = self.options(pad);
+        let begun = imp.stream().configure(options, config, Instant::now());
+        begun.map_err(|error| self.fail(&error))
     }
 
     /// Buffers are not what the caps say.

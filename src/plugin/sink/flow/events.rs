@@ -9,6 +9,7 @@ use super::{
         MoqSinkPad,
         format::Format,
         imp::{CAT, MoqSink},
+        stream::Content,
     },
     fragments::Release,
 };
@@ -32,21 +33,23 @@ impl MoqSink {
             EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
                 let mut stream = imp.stream();
-                let due = stream.running_time(Some(start));
-                if let Some(due) = due {
+                if let Some(time) = stream.running_time(Some(start)) {
                     let duration = duration.map_or(0, |time| time.nseconds().into());
+                    let due = self.due(&stream.place, time);
                     stream.extend(due + duration);
+                    stream.pass(time + duration);
+                    drop(stream);
+                    let due = u64::try_from(due).unwrap_or(0);
+                    self.wait(pad, gst::ClockTime::from_nseconds(due))?;
                 }
-                drop(stream);
-                let due = due.and_then(|due| u64::try_from(due).ok());
-                self.wait(pad, gst::ClockTime::from_nseconds(due.unwrap_or(0)))?;
             }
             EventView::FlushStart(_) => self.pace.set_flushing(imp.id(), true),
-            EventView::FlushStop(_) => {
-                imp.stream().flush();
+            EventView::FlushStop(stop) => {
+                imp.stream().flush(stop.resets_time());
                 self.revive();
                 self.pace.set_flushing(imp.id(), false);
             }
+            EventView::Tag(tag) => self.tagged(pad, tag.tag()),
             EventView::Eos(_) => return self.end(pad, event.seqnum()),
             _ => {}
         }
@@ -54,6 +57,24 @@ impl MoqSink {
             true => Ok(FlowSuccess::Ok),
             false => Err(FlowError::Error),
         }
+    }
+
+    fn tagged(&self, pad: &MoqSinkPad, tags: &gst::TagListRef) {
+        let options = pad.imp().options();
+        let mut stream = pad.imp().stream();
+        if !stream.tags.merge(tags) {
+            return;
+        }
+        stream.set_options(options, Instant::now());
+        let tags = stream.tags.clone();
+        drop(stream);
+        self.describe(|about| {
+            about.title = tags.title.or(about.title.take());
+            if let Some(orientation) = tags.orientation {
+                about.rotation = Some(orientation.rotation);
+                about.flip = Some(orientation.flip);
+            }
+        });
     }
 
     pub(in super::super) fn set_caps(
@@ -75,12 +96,13 @@ impl MoqSink {
             }
         };
         let config = format.config();
-        let name = pad.imp().track();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
         stream.format = Some(format);
-        let configured = match config {
-            Some(config) => stream.configure(name.as_deref(), config, Instant::now()),
-            None => Ok(()),
+        let configured = match (config, &stream.content) {
+            // The first sample brings the track; tags may come before it.
+            (_, Content::Nothing) | (None, _) => Ok(()),
+            (Some(config), _) => stream.configure(options, config, Instant::now()),
         };
         drop(stream);
         match configured {

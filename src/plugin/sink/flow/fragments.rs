@@ -8,12 +8,12 @@ use super::super::{
     MoqSinkPad,
     imp::MoqSink,
     interleave::Scheduled,
-    movie::Movie,
-    stream::{Content, Stream, Timing},
+    pace::Punctual,
+    stream::{Content, Stream},
 };
 use crate::{
     media::fmp4,
-    publish::{self, Sample},
+    publish::{self, Details},
 };
 
 /// Which samples of a movie are sent.
@@ -37,7 +37,7 @@ impl MoqSink {
         let payload = self.payload(buffer)?;
         if !matches!(stream.content, Content::Movie(_)) {
             stream.end_tracks(Instant::now());
-            stream.content = Content::Movie(Movie::default());
+            stream.content = Content::Movie(Box::default());
         }
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
@@ -104,8 +104,13 @@ impl MoqSink {
                 )
             );
         }
-        let name = pad.imp().track().filter(|_| good.len() == 1);
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
+        let mut options = stream.tags.complete(options);
+        if good.len() > 1 {
+            options.name = None;
+            options.details = Details::default();
+        }
         let Stream { content, input, .. } = &mut *stream;
         let (Content::Movie(movie), Some(input)) = (content, input) else {
             return Ok(());
@@ -120,11 +125,11 @@ impl MoqSink {
                 return Ok(());
             };
             if let Some(known) = movie.track(track.id) {
-                known.writer.configure(config, now);
+                known.writer.configure(config, now)?;
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track(name.as_deref(), config)?;
+            let writer = input.track_with(&options, config)?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -134,25 +139,22 @@ impl MoqSink {
     }
 
     pub(in super::super) fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
+        let now = self.now();
         let mut stream = pad.imp().stream();
         let Content::Movie(movie) = &mut stream.content else {
             return;
         };
-        let Some((dts, pts)) = movie.times(&sample, self.now()) else {
+        let Some(times) = movie.times(&sample, now.unwrap_or(0)) else {
             return;
         };
-        let track = movie.track(sample.track);
-        let is_video = track.is_some_and(|track| track.writer.is_video());
-        let Some(timing) = Timing::new(dts, pts, is_video) else {
+        let Some(track) = movie.track(sample.track) else {
+            return;
+        };
+        let Some(timing) = self.place(&mut track.place, &times, now) else {
             return self.early(pad, stream);
         };
-        movie.queue.push(Scheduled {
-            track: sample.track,
-            timing,
-            keyframe: sample.keyframe,
-            payload: sample.payload,
-        });
-        stream.extend(pts);
+        movie.add(sample, &times, timing);
+        stream.extend(i128::from(timing.due.nseconds()));
     }
 
     /// Sends samples of a movie, each when it is due.
@@ -166,6 +168,9 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
+            if which == Release::All {
+                movie.end_fragments();
+            }
             let Some(due) = movie.queue.due() else {
                 return Ok(());
             };
@@ -175,27 +180,29 @@ impl MoqSink {
                 // What comes next may be due before.
                 return Ok(());
             }
-            self.wait(pad, due)?;
+            let punctual = self.wait(pad, due)?;
 
             let mut stream = pad.imp().stream();
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
-            let Some(sample) = movie.queue.pop() else {
+            let Some(Scheduled { track, samples, .. }) = movie.queue.pop() else {
                 return Ok(());
             };
-            let Some(track) = movie.track(sample.track) else {
+            let Some(track) = movie.track(track) else {
                 continue;
             };
-            let written = track.writer.write(
-                Sample {
-                    timestamp: sample.timing.timestamp,
-                    keyframe: sample.keyframe,
-                    payload: sample.payload,
-                },
-                Instant::now(),
-            );
+            if punctual == Punctual::No {
+                track.writer.skip();
+                continue;
+            }
+            let now = Instant::now();
+            let written = track.writer.write_fragment(samples, now);
+            let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
+            if wanted {
+                self.ask_for_keyframe(pad);
+            }
             if let Err(error) = written {
                 return Err(self.fail(&error));
             }

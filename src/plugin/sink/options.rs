@@ -1,0 +1,141 @@
+//! The properties of the element that only a sink has.
+
+use std::time::Duration;
+
+use gst::{glib, prelude::*};
+
+use super::container::Container;
+use crate::plugin::settings::Settings;
+
+/// What the user set.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) shared: Settings,
+    pub(super) container: Container,
+    pub(super) sync: bool,
+    max_lateness: i64,
+    render_delay: u64,
+    ts_offset: i64,
+    drain_timeout: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            shared: Settings::default(),
+            container: Container::default(),
+            sync: true,
+            max_lateness: -1,
+            render_delay: 0,
+            ts_offset: 0,
+            drain_timeout: 2000,
+        }
+    }
+}
+
+impl Options {
+    /// The specifications of every property of the element.
+    pub(super) fn properties() -> Vec<glib::ParamSpec> {
+        let default = Self::default();
+        let mut properties = Settings::properties();
+        properties.extend([
+            glib::ParamSpecEnum::builder_with_default("container", default.container)
+                .nick("Container")
+                .blurb("How the frames of all tracks are laid out, unless a pad says otherwise")
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecBoolean::builder("sync")
+                .nick("Synchronise")
+                .blurb("Send each sample when the clock reaches its running time, instead of at once")
+                .default_value(default.sync)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecInt64::builder("max-lateness")
+                .nick("Maximum lateness")
+                .blurb(
+                    "With sync: drop samples that are this many nanoseconds late, and the pictures that depend on \
+                     them; -1 = never",
+                )
+                .minimum(-1)
+                .default_value(default.max_lateness)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt64::builder("render-delay")
+                .nick("Render delay")
+                .blurb(
+                    "With sync: send samples this many nanoseconds earlier, and add as much to the latency of the \
+                     pipeline",
+                )
+                .default_value(default.render_delay)
+                .maximum(i64::MAX as u64)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecInt64::builder("ts-offset")
+                .nick("Timestamp offset")
+                .blurb("With sync: send samples this many nanoseconds later, or earlier when negative")
+                .default_value(default.ts_offset)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("drain-timeout")
+                .nick("Drain timeout")
+                .blurb("How many milliseconds EOS waits for viewers to have the last group")
+                .default_value(default.drain_timeout)
+                .mutable_playing()
+                .build(),
+        ]);
+        properties
+    }
+
+    /// Takes a value.
+    pub(super) fn set(&mut self, property: &glib::ParamSpec, value: &glib::Value) {
+        const CHECKED: &str = "the type was checked by GObject";
+        match property.name() {
+            "container" => self.container = value.get().expect(CHECKED),
+            "sync" => self.sync = value.get().expect(CHECKED),
+            "max-lateness" => self.max_lateness = value.get().expect(CHECKED),
+            "render-delay" => self.render_delay = value.get().expect(CHECKED),
+            "ts-offset" => self.ts_offset = value.get().expect(CHECKED),
+            "drain-timeout" => self.drain_timeout = value.get().expect(CHECKED),
+            _ if self.shared.set(property, value) => {}
+            _ => unreachable!("GObject passes only properties that are installed"),
+        }
+    }
+
+    /// The value of a property, if it is only a sink's.
+    pub(super) fn get(&self, property: &glib::ParamSpec) -> Option<glib::Value> {
+        Some(match property.name() {
+            "container" => self.container.to_value(),
+            "sync" => self.sync.to_value(),
+            "max-lateness" => self.max_lateness.to_value(),
+            "render-delay" => self.render_delay.to_value(),
+            "ts-offset" => self.ts_offset.to_value(),
+            "drain-timeout" => self.drain_timeout.to_value(),
+            _ => return None,
+        })
+    }
+
+    /// How late a sample may be, in nanoseconds; `None` without sync, when no sample is late.
+    pub(super) fn max_lateness(&self) -> Option<gst::ClockTimeDiff> {
+        let most = match self.max_lateness {
+            -1 => gst::ClockTimeDiff::MAX,
+            most => most,
+        };
+        self.sync.then_some(most)
+    }
+
+    /// How much later than its running time a sample is sent, in nanoseconds.
+    pub(super) fn offset(&self) -> i64 {
+        let delay = i64::try_from(self.render_delay).unwrap_or(i64::MAX);
+        self.ts_offset.saturating_sub(delay)
+    }
+
+    /// What the sink adds to the latency of a live pipeline.
+    pub(super) fn render_delay(&self) -> gst::ClockTime {
+        gst::ClockTime::from_nseconds(self.render_delay)
+    }
+
+    /// How long EOS waits for viewers.
+    pub(super) fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout.into())
+    }
+}

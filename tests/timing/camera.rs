@@ -1,0 +1,159 @@
+//! A publisher whose pictures and sounds say when they were taken.
+
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+
+/// When each camera began, on the system's clock: what it takes is so much later.
+pub(crate) type Begins = Arc<Mutex<Vec<gst::ClockTime>>>;
+
+pub(crate) const FRAME: u64 = 1_000_000_000 / 30;
+const WIDTH: usize = 320;
+const BITS: usize = 16;
+/// One macroblock for each bit, which costs next to nothing to code exactly.
+const BLOCK: usize = 16;
+/// Bits of the number of the frame; the rest tell the camera.
+const NUMBER: u32 = 12;
+
+/// What is published.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene {
+    pub(crate) video: bool,
+    pub(crate) audio: bool,
+    /// Sound from then on.
+    pub(crate) audio_from: gst::ClockTime,
+    /// A picture that takes the bits it is given, and how many kbit/s these are.
+    pub(crate) bitrate: Option<u32>,
+    /// Pictures that are presented in another order than they are decoded in.
+    pub(crate) reordered: bool,
+}
+
+impl Scene {
+    pub(crate) const BOTH: Self = Self {
+        video: true,
+        audio: true,
+        audio_from: gst::ClockTime::ZERO,
+        bitrate: None,
+        reordered: false,
+    };
+}
+
+/// A running publisher; ends with the value.
+pub(crate) struct Camera(gst::Pipeline);
+
+impl Camera {
+    /// Publishes to where `sink` says, with a group every two seconds.
+    pub(crate) fn new(sink: &str, scene: Scene, begins: &Begins) -> Self {
+        crate::init();
+        let mut text = format!("moqsink name=sink {sink} broadcast=cam ");
+        if scene.video {
+            let (pattern, bitrate) = match scene.bitrate {
+                Some(bitrate) => ("snow", bitrate),
+                None => ("black", 300),
+            };
+            let order = match scene.reordered {
+                true => "bframes=3 b-pyramid=true b-adapt=false rc-lookahead=0 sync-lookahead=0",
+                false => "tune=zerolatency",
+            };
+            text += &format!(
+                "videotestsrc is-live=true pattern={pattern} ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+                 ! identity name=picture ! x264enc {order} speed-preset=ultrafast key-int-max=60 bitrate={bitrate} \
+                 vbv-buf-capacity=300 threads=1 ! sink. "
+            );
+        }
+        if scene.audio {
+            text += "audiotestsrc is-live=true wave=silence samplesperbuffer=960 \
+                     ! audio/x-raw,format=S16LE,layout=interleaved,rate=48000,channels=1 ! identity name=sound ! opusenc ! sink. ";
+        }
+        let pipeline = gst::parse::launch(&text).expect("the description is right");
+        let pipeline: gst::Pipeline = pipeline.downcast().expect("a pipeline");
+        let camera = begins.lock().expect("no test panics with it").len() as u64;
+        if let Some(identity) = pipeline.by_name("picture") {
+            let pad = identity.static_pad("src").expect("it has one");
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                if let Some(buffer) = info.buffer_mut() {
+                    let time = buffer.pts().expect("of a test picture").nseconds();
+                    let number = (time + FRAME / 2) / FRAME;
+                    mark(buffer.make_mut(), camera << NUMBER | number);
+                }
+                gst::PadProbeReturn::Ok
+            });
+        }
+        if let Some(identity) = pipeline.by_name("sound") {
+            let pad = identity.static_pad("src").expect("it has one");
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                let Some(buffer) = info.buffer_mut() else {
+                    return gst::PadProbeReturn::Ok;
+                };
+                let time = buffer.pts().expect("of a test sound");
+                if time < scene.audio_from {
+                    return gst::PadProbeReturn::Drop;
+                }
+                click(
+                    buffer.make_mut(),
+                    (time.nseconds() + 10_000) / 1_000 * 48 / 1_000,
+                );
+                gst::PadProbeReturn::Ok
+            });
+        }
+        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+        pipeline.set_state(gst::State::Playing).expect("it starts");
+        let (result, state, _) = pipeline.state(gst::ClockTime::from_seconds(20));
+        result.expect("it plays");
+        assert_eq!(state, gst::State::Playing);
+        let begin = pipeline.base_time().expect("it plays");
+        begins.lock().expect("no test panics with it").push(begin);
+        Self(pipeline)
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        let sink = self.0.by_name("sink").expect("it has one");
+        let address: String = sink.property("listen-address");
+        let port = address
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
+        port.expect("the address ends with it")
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+/// Writes a number into the first rows of a picture.
+fn mark(buffer: &mut gst::BufferRef, number: u64) {
+    let mut map = buffer.map_writable().expect("system memory");
+    for row in map.chunks_exact_mut(WIDTH).take(BLOCK) {
+        for (column, pixels) in row.chunks_exact_mut(BLOCK).take(BITS).enumerate() {
+            let bit = number >> column & 1;
+            pixels.fill(if bit == 1 { 235 } else { 16 });
+        }
+    }
+}
+
+/// Reads it again: the camera, and the number of the frame.
+pub(crate) fn read(luma: &[u8], stride: usize) -> (usize, u64) {
+    let row = &luma[stride * BLOCK / 2..];
+    let bits = (0..BITS).map(|column| u64::from(row[column * BLOCK + BLOCK / 2] > 125) << column);
+    let number: u64 = bits.sum();
+    ((number >> NUMBER) as usize, number & ((1 << NUMBER) - 1))
+}
+
+/// Five milliseconds of noise at each full second.
+fn click(buffer: &mut gst::BufferRef, first: u64) {
+    let mut map = buffer.map_writable().expect("system memory");
+    for (sample, number) in map.chunks_exact_mut(2).zip(first..) {
+        if number % 48_000 < 240 {
+            let level: i16 = if number / 24 % 2 == 0 {
+                20_000
+            } else {
+                -20_000
+            };
+            sample.copy_from_slice(&level.to_le_bytes());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Networks that lose, stop and get narrow.
+
+use std::{thread, time::Duration};
+
+use crate::{
+    camera::{Begins, Camera, FRAME, Scene},
+    link::{Conditions, Link},
+    table::Row,
+    viewer::Viewer,
+};
+
+fn through(link: &Link, more: &str) -> String {
+    format!(
+        "url=https://127.0.0.1:{}/ tls-disable-verify=true websocket=false {more}",
+        link.port
+    )
+}
+
+/// Watches ten seconds through a network that loses so many packets of a thousand, with a round trip of 50 ms.
+fn lossy(name: &str, loss: u64, latency: u32) -> Row {
+    let begins = Begins::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let conditions = Conditions {
+        loss,
+        delay: Duration::from_millis(25),
+        ..Conditions::default()
+    };
+    let link = Link::new(camera.port(), conditions);
+    let viewer = Viewer::new(&through(&link, &format!("latency={latency}")), &begins);
+    viewer.wait_for(0, 300);
+    let row = Row::of(name, &viewer);
+    row.assert_in_step();
+    assert_eq!(row.backwards, 0);
+    row
+}
+
+#[test]
+fn one_lost_packet_in_a_hundred_is_hardly_seen() {
+    let row = lossy("1 % lost, round trip 50 ms", 10, 200);
+    assert!(row.missing < 60, "{row:?}");
+}
+
+#[test]
+fn one_lost_packet_in_twenty_is_survived() {
+    let row = lossy("5 % lost, round trip 50 ms", 50, 300);
+    assert!(row.missing < 120, "{row:?}");
+}
+
+#[test]
+fn an_outage_of_three_seconds_leaves_no_delay_behind() {
+    let begins = Begins::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let conditions = Conditions {
+        delay: Duration::from_millis(10),
+        ..Conditions::default()
+    };
+    let link = Link::new(camera.port(), conditions);
+    let viewer = Viewer::new(&through(&link, ""), &begins);
+    viewer.wait_for(0, 60);
+    let before = usual(&viewer);
+    link.conditions().cut = true;
+    thread::sleep(Duration::from_secs(3));
+    link.conditions().cut = false;
+    viewer.wait_for(0, 330);
+    let row = Row::of("an outage of three seconds", &viewer);
+    row.assert_in_step();
+    assert_eq!(row.backwards, 0);
+    let after = usual(&viewer);
+    assert!(after < before + 300, "{before} ms before, {after} ms after");
+}
+
+#[test]
+fn half_the_bandwidth_for_ten_seconds_does_not_let_the_delay_grow() {
+    let begins = Begins::default();
+    let scene = Scene {
+        bitrate: Some(1_000),
+        ..Scene::BOTH
+    };
+    let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
+    let conditions = Conditions {
+        delay: Duration::from_millis(10),
+        rate: Some(2_000_000),
+        ..Conditions::default()
+    };
+    let link = Link::new(camera.port(), conditions);
+    let viewer = Viewer::new(&through(&link, ""), &begins);
+    viewer.wait_for(0, 60);
+    let before = usual(&viewer);
+    link.conditions().rate = Some(700_000);
+    thread::sleep(Duration::from_secs(10));
+    let during = usual(&viewer);
+    link.conditions().rate = Some(2_000_000);
+    let now = viewer.log().pictures.last().expect("it played").number;
+    viewer.wait_for(0, now + 180);
+    let row = Row::of("two thirds of the bandwidth, 10 s", &viewer);
+    assert_eq!(row.backwards, 0);
+    let after = usual(&viewer);
+    println!("{before} ms before, {during} ms during, {after} ms after");
+    // A receiver that shows everything is five seconds behind by then.
+    assert!(during < 3_000, "{during}");
+    let last = *viewer.skews().last().expect("there were clicks");
+    assert!(
+        last.unsigned_abs() < FRAME,
+        "{last} ns out of step at the end"
+    );
+    assert!(after < before + 500, "{before} ms before, {after} ms after");
+}
+
+/// How old the newest pictures are, in ms.
+fn usual(viewer: &Viewer) -> i64 {
+    let log = viewer.log();
+    let newest = log.pictures.iter().rev().take(20);
+    let mut ages: Vec<_> = newest.map(|shown| viewer.age(shown) / 1_000_000).collect();
+    ages.sort_unstable();
+    ages[ages.len() / 2]
+}

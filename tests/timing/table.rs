@@ -1,0 +1,90 @@
+//! One line for each case: how it looked to the one who watches.
+
+use crate::{
+    camera::FRAME,
+    viewer::{Log, Viewer},
+};
+
+/// What is printed, and what tests judge.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Row {
+    /// From the start of the pipeline to the first picture, in ms.
+    pub(crate) first: Option<i64>,
+    /// How old that was, in ms.
+    pub(crate) age: Option<i64>,
+    /// How old they were in the middle, in ms.
+    pub(crate) usual: Option<i64>,
+    /// The largest of sound against picture, in ms.
+    pub(crate) skew: Option<i64>,
+    /// Frames that are missing between the first and the last picture of each camera.
+    pub(crate) missing: u64,
+    /// Pictures shown after one that was taken later.
+    pub(crate) backwards: usize,
+    pub(crate) skipped: u64,
+}
+
+impl Row {
+    /// Prints a case.
+    pub(crate) fn of(name: &str, viewer: &Viewer) -> Self {
+        let log = viewer.log();
+        let first = log.pictures.first();
+        let mut ages: Vec<_> = log
+            .pictures
+            .iter()
+            .map(|shown| millis(viewer.age(shown)))
+            .collect();
+        ages.sort_unstable();
+        let skews = viewer.skews();
+        let skew = skews.iter().copied().max_by_key(|skew| skew.abs());
+        let (missing, backwards) = order(&log);
+        let row = Self {
+            first: first.map(|shown| millis(shown.at - viewer.began)),
+            age: first.map(|shown| millis(viewer.age(shown))),
+            usual: ages.get(ages.len() / 2).copied(),
+            skew: skew.map(millis),
+            missing,
+            backwards,
+            skipped: viewer.stat("skipped-groups"),
+        };
+        let cell = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
+        println!(
+            "| {name:36} | first {:>6} ms | its age {:>5} ms | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {missing:>3} missing | \
+             {backwards} backwards | {:>3} groups skipped | {} refused |",
+            cell(row.first),
+            cell(row.age),
+            cell(row.usual),
+            cell(row.skew),
+            log.pictures.len(),
+            row.skipped,
+            log.refused,
+        );
+        row
+    }
+
+    /// Sound and picture within less than a frame.
+    #[track_caller]
+    pub(crate) fn assert_in_step(&self) {
+        let skew = self.skew.expect("there were clicks");
+        assert!(
+            skew.abs() < millis(FRAME as i64),
+            "out of step by {skew} ms"
+        );
+    }
+}
+
+fn order(log: &Log) -> (u64, usize) {
+    let (mut missing, mut backwards) = (0, 0);
+    for pair in log.pictures.windows(2) {
+        if pair[0].camera == pair[1].camera {
+            match pair[1].number.checked_sub(pair[0].number) {
+                Some(step) => missing += step.saturating_sub(1),
+                None => backwards += 1,
+            }
+        }
+    }
+    (missing, backwards)
+}
+
+fn millis(nanos: i64) -> i64 {
+    nanos / 1_000_000
+}
