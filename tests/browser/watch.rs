@@ -61,12 +61,12 @@ fn a_relay_brings_the_same_picture_to_the_same_page() {
         publisher.url(),
         relay.url()
     ));
-    let (direct, through) = (direct.sees(60), {
+    let (direct, through) = (direct.sees(30), {
         through
             .page
             .until("document.querySelector('moq-watch').connection.established.peek()?.transport === 'webtransport'");
         through.hears();
-        through.sees(60)
+        through.sees(30)
     });
     report(&format!(
         "glass to glass, median: {direct} ms direct, {through} ms through the relay"
