@@ -7,6 +7,8 @@ mod fixture;
 mod renditions;
 #[path = "source/shape.rs"]
 mod shape;
+#[path = "source/time.rs"]
+mod time;
 
 use std::time::Duration;
 

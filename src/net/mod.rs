@@ -16,6 +16,7 @@
 //! | `tls` | whom a client trusts |
 //! | `certificate` | who a server is: PEM files, or a short-lived certificate made here |
 //! | `keeper` | the certificate of the moment: renewed in time, or read again when its files change |
+//! | `host` | what counts as one host when each may have so much |
 //! | `fingerprint` | SHA-256 of a certificate |
 //! | `quic` | transport parameters |
 //! | `socket` | dual-stack sockets, and one that lets go of its port at once |
@@ -27,6 +28,7 @@ mod connect;
 mod error;
 mod fallback;
 mod fingerprint;
+mod host;
 mod http;
 mod keeper;
 mod listen;
@@ -42,6 +44,7 @@ pub use connect::{ConnectOptions, Connected, connect};
 pub use error::{Error, Failure, Kind};
 pub use fallback::WebSocket;
 pub use fingerprint::Fingerprint;
+pub use host::Host;
 pub use listen::{Accepted, ListenOptions, Listener};
 pub use quic::{Congestion, Quic};
 pub use target::redact;
