@@ -5,6 +5,7 @@ mod access;
 mod errors;
 mod file;
 mod fragments;
+mod limits;
 mod players;
 mod support;
 mod tokens;

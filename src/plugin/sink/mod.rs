@@ -59,7 +59,7 @@
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them |
