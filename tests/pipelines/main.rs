@@ -2,10 +2,15 @@
 #![cfg(feature = "plugin")]
 
 mod access;
+mod codecs;
 mod errors;
 mod file;
 mod fragments;
+<<<<<<< HEAD
 mod limits;
+=======
+mod media;
+>>>>>>> main
 mod players;
 mod support;
 mod tokens;
