@@ -6,11 +6,8 @@ mod codecs;
 mod errors;
 mod file;
 mod fragments;
-<<<<<<< HEAD
 mod limits;
-=======
 mod media;
->>>>>>> main
 mod players;
 mod support;
 mod tokens;
