@@ -61,7 +61,7 @@ fn refused(publisher: &Publisher, field: &str) -> u64 {
         .property::<gst::Structure>("stats");
     let refused = stats.get::<gst::Structure>("refused");
     refused
-        .and_then(|refused| Ok(refused.get(field)))
+        .map(|refused| refused.get(field))
         .expect("it is there")
         .expect("it is counted")
 }
