@@ -1,6 +1,8 @@
 //! `moqsrc` against a publisher made of the model and the network layer alone.
 #![cfg(feature = "plugin")]
 
+#[path = "source/cycles.rs"]
+mod cycles;
 #[path = "source/fixture.rs"]
 mod fixture;
 #[path = "source/renditions.rs"]

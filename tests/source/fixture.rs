@@ -346,6 +346,16 @@ impl Player {
         );
     }
 
+    /// Takes out the sinks of pads that are gone.
+    pub(crate) fn forget_links(&self) {
+        for element in self.pipeline.children() {
+            if element != self.element {
+                element.set_state(gst::State::Null).expect("it stops");
+                self.pipeline.remove(&element).expect("it is there");
+            }
+        }
+    }
+
     pub(crate) fn pad(&self, name: &str) -> gst::Pad {
         self.element.static_pad(name).expect("the pad is there")
     }
