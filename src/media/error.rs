@@ -9,6 +9,15 @@ pub enum Error {
     /// A frame does not start with a whole timestamp.
     #[error("a frame of {0} bytes is too short for its timestamp")]
     Timestamp(usize),
+    /// The frames of a track say nothing about time.
+    #[error("its frames hold no times")]
+    Untimed,
+    /// A LOC frame whose properties make no sense.
+    #[error("LOC: {0}")]
+    Loc(&'static str),
+    /// A fragment or an init segment that cannot be read, or made.
+    #[error("CMAF: {0}")]
+    Cmaf(String),
     /// Broken NAL units.
     #[error("{0}")]
     Nal(&'static str),

@@ -24,6 +24,7 @@ pub mod flac;
 pub mod fmp4;
 pub mod h264;
 pub mod h265;
+pub mod iso;
 pub mod klv;
 pub mod mpeg_audio;
 pub mod nal;

@@ -95,6 +95,17 @@ pub fn headers(data: &[u8], format: Format) -> impl Iterator<Item = u8> {
     })
 }
 
+/// The NAL units that are wanted, each once.
+pub(super) fn distinct(data: &[u8], format: Format, wanted: impl Fn(&[u8]) -> bool) -> Vec<&[u8]> {
+    let mut units: Vec<&[u8]> = Vec::new();
+    for unit in nal_units(data, format).filter(|unit| wanted(unit)) {
+        if !units.contains(&unit) {
+            units.push(unit);
+        }
+    }
+    units
+}
+
 /// NAL units as a byte-stream, each behind a start code of four bytes.
 pub fn byte_stream<'a>(units: impl IntoIterator<Item = &'a [u8]>) -> Bytes {
     let mut stream = BytesMut::new();

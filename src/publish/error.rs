@@ -1,6 +1,9 @@
 //! Why something is not published.
 
-use crate::{media::catalog, moq_lite};
+use crate::{
+    media::{self, catalog},
+    moq_lite,
+};
 
 /// Why something could not be published.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,6 +17,9 @@ pub enum Error {
     /// Names are unique in a broadcast.
     #[error("there is a track named {0} already: give this one another name")]
     NameTaken(String),
+    /// The container has no place for the track.
+    #[error("the track cannot be published in the container that is set: {0}")]
+    Container(#[from] media::Error),
     /// The catalog has limits.
     #[error("a broadcast has at most {} tracks", catalog::MAX_RENDITIONS)]
     TooManyTracks,

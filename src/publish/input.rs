@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Error, Publisher, TrackOptions, TrackWriter};
-use crate::media::Config;
+use crate::media::{Config, container::Writer};
 
 /// A source of tracks. Dropping it says that nothing more is to come from it.
 pub struct Input {
@@ -36,10 +36,13 @@ impl Input {
     pub fn track_with(
         &mut self,
         options: &TrackOptions,
-        config: Config,
+        mut config: Config,
     ) -> Result<TrackWriter, Error> {
+        let layout = options.container;
+        let container = Writer::new(layout, &mut config)?;
         let track = self.publisher.state().create(options, &config)?;
-        let mut writer = TrackWriter::new(self.publisher.clone(), track, config);
+        let publisher = self.publisher.clone();
+        let mut writer = TrackWriter::new(publisher, track, config, layout, container);
         writer.set_policy(options.policy);
         writer.details = options.details.clone();
         Ok(writer)

@@ -13,11 +13,12 @@ mod options;
 mod publisher;
 mod track;
 
+pub use crate::media::container::Sample;
 pub use error::Error;
 pub use input::Input;
 pub use options::{Details, Grouping, Policy, TrackOptions};
 pub use publisher::{About, PATIENCE, Publisher};
-pub use track::{Sample, Stats, TrackWriter};
+pub use track::{Stats, TrackWriter};
 
 #[cfg(test)]
 mod tests;

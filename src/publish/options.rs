@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::Config;
+use crate::media::{Config, container};
 
 /// How a track is published.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct TrackOptions {
     pub name: Option<String>,
     /// Its priority in the network, higher first; `None` goes by its kind.
     pub priority: Option<u8>,
+    /// How its frames are laid out.
+    pub container: container::Kind,
     /// What may change while it is published.
     pub policy: Policy,
     /// What the catalog says besides what decoders need.

@@ -31,11 +31,7 @@ fn audio() -> Config {
 }
 
 fn sample(micros: u32, keyframe: bool, payload: &'static [u8]) -> Sample {
-    Sample {
-        timestamp: Micros::new(micros),
-        keyframe,
-        payload: Bytes::from_static(payload),
-    }
+    Sample::new(Micros::new(micros), keyframe, Bytes::from_static(payload))
 }
 
 fn announced(origin: &mut OriginConsumer) -> Option<BroadcastConsumer> {
@@ -220,7 +216,9 @@ async fn a_changed_configuration_replaces_the_old_one() {
         codec: "avc3.640028".into(),
         ..VideoConfig::default()
     });
-    writer.configure(config.clone(), now);
+    writer
+        .configure(config.clone(), now)
+        .expect("legacy takes all");
     let renditions: Vec<_> = read_catalog(&broadcast)
         .await
         .renditions()

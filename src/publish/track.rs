@@ -2,24 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 
 use super::{Details, Error, Grouping, Policy, Publisher, measure::Measure};
 use crate::{
-    media::{Config, Micros, catalog::Kind, legacy},
+    media::{
+        Config, Micros,
+        catalog::Kind,
+        container::{self, Sample, Writer},
+    },
     moq_lite::{self, GroupProducer, Track, TrackProducer},
 };
-
-/// One coded picture, or one packet of sound.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Presentation time, on a timeline common to all tracks of the broadcast.
-    pub timestamp: Micros,
-    /// Whether decoding can start here. Without meaning for sound.
-    pub keyframe: bool,
-    /// As the codec made it; not copied.
-    pub payload: Bytes,
-}
 
 /// What became of the samples of a track.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +49,8 @@ pub struct TrackWriter {
     measured: Details,
     measure: Measure,
     grouping: Grouping,
+    layout: container::Kind,
+    container: Writer,
     group: Option<OpenGroup>,
     stats: Stats,
 }
@@ -71,7 +66,14 @@ struct OpenGroup {
 }
 
 impl TrackWriter {
-    pub(super) fn new(publisher: Publisher, track: TrackProducer, config: Config) -> Self {
+    /// `container` has told `config` of itself.
+    pub(super) fn new(
+        publisher: Publisher,
+        track: TrackProducer,
+        config: Config,
+        layout: container::Kind,
+        container: Writer,
+    ) -> Self {
         Self {
             publisher,
             track: Some(track),
@@ -80,6 +82,8 @@ impl TrackWriter {
             measured: Details::default(),
             measure: Measure::default(),
             grouping: Grouping::default(),
+            layout,
+            container,
             group: None,
             stats: Stats::default(),
         }
@@ -98,6 +102,16 @@ impl TrackWriter {
     /// What it is of.
     pub fn kind(&self) -> Kind {
         self.config.kind()
+    }
+
+    /// How its frames are laid out.
+    pub fn container(&self) -> container::Kind {
+        self.layout
+    }
+
+    /// Whether samples of one fragment become one frame.
+    pub fn keeps_fragments(&self) -> bool {
+        self.layout == container::Kind::Cmaf
     }
 
     /// Counters.
@@ -130,35 +144,68 @@ impl TrackWriter {
     /// Video begins a group with each keyframe, in decode order; how other samples are grouped is up to the
     /// [`Policy`]. Timestamps are written as they are, also where they jump back.
     pub fn write(&mut self, sample: Sample, now: Instant) -> Result<bool, Error> {
-        if self.begins_group(&sample) {
-            self.begin_group(sample.timestamp, now)?;
+        self.write_part(smallvec![sample], now)
+    }
+
+    /// Appends samples that belong together, in decode order; `false` if some were dropped. They become one frame,
+    /// or one for each group of pictures that begins among them, where the container [keeps](Self::keeps_fragments)
+    /// fragments; elsewhere it is as if they were [written](Self::write) one by one.
+    pub fn write_fragment(
+        &mut self,
+        samples: impl IntoIterator<Item = Sample>,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let mut part: SmallVec<[Sample; 1]> = SmallVec::new();
+        let mut all = true;
+        for sample in samples {
+            let begins = self.is_video() && sample.keyframe;
+            if !part.is_empty() && (begins || !self.keeps_fragments()) {
+                all &= self.write_part(std::mem::take(&mut part), now)?;
+            }
+            part.push(sample);
+        }
+        if !part.is_empty() {
+            all &= self.write_part(part, now)?;
+        }
+        Ok(all)
+    }
+
+    /// Appends samples of one group, of which the first may begin it.
+    fn write_part(&mut self, samples: SmallVec<[Sample; 1]>, now: Instant) -> Result<bool, Error> {
+        let Some(first) = samples.first() else {
+            return Ok(true);
+        };
+        if self.begins_group(first) {
+            self.begin_group(first.timestamp, now)?;
         }
         let Some(group) = &mut self.group else {
-            self.stats.dropped += 1;
+            self.stats.dropped += samples.len() as u64;
             return Ok(false);
         };
-        let size = sample.payload.len();
-        // Where there is no container frames are the payload and nothing else.
-        let contained = self.config.container().is_some();
-        let header = contained.then(|| legacy::encode_timestamp(sample.timestamp));
-        let chunks = header.into_iter().chain([sample.payload]);
-        match group.producer.write_frame_at(sample.timestamp, chunks) {
-            Ok(()) => {}
-            Err(moq_lite::Error::TooLarge) => {
-                let name = self.name().to_owned();
-                if let Some(group) = self.group.take() {
-                    group.producer.abort(moq_lite::Error::TooLarge);
-                }
-                return Err(Error::GroupTooLarge(name));
-            }
-            Err(error) => return Err(error.into()),
+        let mut measured = None;
+        for sample in &samples {
+            let size = sample.payload.len();
+            self.stats.frames += 1;
+            self.stats.bytes += size as u64;
+            measured = self.measure.add(sample.timestamp, size).or(measured);
         }
-        self.stats.frames += 1;
-        self.stats.bytes += size as u64;
+        for frame in self.container.write(samples)? {
+            match group.producer.write_frame_at(frame.timestamp, frame.chunks) {
+                Ok(()) => {}
+                Err(moq_lite::Error::TooLarge) => {
+                    let name = self.name().to_owned();
+                    if let Some(group) = self.group.take() {
+                        group.producer.abort(moq_lite::Error::TooLarge);
+                    }
+                    return Err(Error::GroupTooLarge(name));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
         if !self.is_video() && self.grouping == Grouping::Single {
             self.interrupt();
         }
-        match self.measure.add(sample.timestamp, size) {
+        match measured {
             Some(measured) => {
                 self.measured = measured;
                 self.list(now);
@@ -230,12 +277,14 @@ impl TrackWriter {
 
     /// Changes the configuration in the catalog. Where decoders have to begin anew, the next sample must be a
     /// keyframe.
-    pub fn configure(&mut self, config: Config, now: Instant) {
+    pub fn configure(&mut self, mut config: Config, now: Instant) -> Result<(), Error> {
+        self.container.configure(self.layout, &mut config)?;
         if !same_decoder(&self.config, &config) {
             self.interrupt();
         }
         self.config = config;
         self.list(now);
+        Ok(())
     }
 
     /// Changes what the catalog says besides.

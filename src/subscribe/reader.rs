@@ -1,13 +1,21 @@
 //! One rendition, sample by sample.
 
-use std::{collections::BTreeMap, future, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future,
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
 use super::Error;
 use crate::{
-    media::{Config, Container, Kind, Micros, legacy},
+    media::{
+        Config, Micros,
+        catalog::Kind,
+        container::{self, Reader},
+    },
     moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
 };
 
@@ -16,10 +24,17 @@ use crate::{
 pub struct Sample {
     /// When to present it, on the publisher's clock.
     pub pts: Micros,
+    /// When to decode it, on the same clock; `None` where the container does not say.
+    pub dts: Option<Micros>,
+    /// How long it lasts; `None` where the container does not say.
+    pub duration: Option<Micros>,
     /// Decoding can start here.
     pub keyframe: bool,
     /// Something is missing before this sample.
     pub discont: bool,
+    /// It is the first of its frame: it could be sent when the frame was. Those behind it could have been sent
+    /// later, so when they arrived says nothing about how long they were on their way.
+    pub leads: bool,
     /// The sequence of its group.
     pub group: u64,
     /// The bytes that the codec knows.
@@ -30,6 +45,7 @@ pub struct Sample {
 pub struct SampleReader {
     track: TrackConsumer,
     kind: Kind,
+    container: Reader,
     budget: Duration,
     current: Option<Current>,
     /// Groups that arrived and are to be read later, and when they did.
@@ -45,6 +61,8 @@ struct Current {
     group: GroupConsumer,
     /// No frame was read yet.
     first: bool,
+    /// What a frame held behind the sample that was given out.
+    rest: VecDeque<container::Sample>,
     /// When the group was begun, or its last frame was read.
     progress: Instant,
 }
@@ -76,9 +94,7 @@ impl SampleReader {
         config: &Config,
         budget: Duration,
     ) -> Option<Self> {
-        if config.container() != Some(&Container::Legacy) {
-            return None;
-        }
+        let container = Reader::new(config).ok()?;
         let track = Track {
             name: name.into(),
             priority: config.priority(),
@@ -86,6 +102,7 @@ impl SampleReader {
         Some(Self {
             track: broadcast.subscribe_track(&track),
             kind: config.kind(),
+            container,
             budget,
             current: None,
             waiting: BTreeMap::new(),
@@ -144,6 +161,11 @@ impl SampleReader {
     /// [`Error::Media`] for a frame that is not understood: the rest of its group is left out.
     /// [`Error::Track`] when the track broke off, after every sample that had arrived.
     pub async fn next(&mut self) -> Result<Option<Sample>, Error> {
+        if let Some(current) = &mut self.current
+            && let Some(sample) = current.rest.pop_front()
+        {
+            return Ok(Some(self.sample(sample, false)));
+        }
         loop {
             if self.current.is_none()
                 && !self.begin()
@@ -158,7 +180,7 @@ impl SampleReader {
                 Step::Group(Err(err)) => self.ended(Err(err)),
                 Step::Timeout => self.skip(),
                 Step::Frame(Ok(Some(chunks))) => {
-                    if let Some(sample) = self.sample(chunks)? {
+                    if let Some(sample) = self.frame(chunks)? {
                         return Ok(Some(sample));
                     }
                 }
@@ -184,6 +206,7 @@ impl SampleReader {
         self.current = Some(Current {
             group: waiting.group,
             first: true,
+            rest: VecDeque::new(),
             progress,
         });
         true
@@ -266,29 +289,39 @@ impl SampleReader {
         self.skipped += 1;
     }
 
-    fn sample(&mut self, chunks: Vec<Bytes>) -> Result<Option<Sample>, Error> {
-        let Some(current) = &mut self.current else {
-            return Ok(None);
-        };
-        let (pts, payload) = match legacy::decode_chunks(chunks) {
-            Ok(sample) => sample,
-            Err(err) => {
+    /// The first sample of a frame; `None` for a marker.
+    fn frame(&mut self, chunks: Vec<Bytes>) -> Result<Option<Sample>, Error> {
+        let mut samples = match self.container.read(chunks) {
+            Ok(samples) => VecDeque::from(samples),
+            Err(error) => {
                 self.give_up();
-                return Err(err.into());
+                return Err(error.into());
             }
         };
-        current.progress = Instant::now();
-        if payload.is_empty() {
-            return Ok(None);
+        let first = samples.pop_front();
+        if let Some(current) = &mut self.current {
+            current.progress = Instant::now();
+            current.rest = samples;
         }
-        let first = std::mem::take(&mut current.first);
-        Ok(Some(Sample {
-            pts,
-            keyframe: first || self.kind != Kind::Video,
+        Ok(first.map(|sample| self.sample(sample, true)))
+    }
+
+    fn sample(&mut self, sample: container::Sample, leads: bool) -> Sample {
+        let (mut group, mut first) = (0, false);
+        if let Some(current) = &mut self.current {
+            first = std::mem::take(&mut current.first);
+            group = current.group.info.sequence;
+        }
+        Sample {
+            pts: sample.timestamp,
+            dts: sample.dts,
+            duration: sample.duration,
+            keyframe: first || sample.keyframe || self.kind != Kind::Video,
             discont: std::mem::take(&mut self.discont),
-            group: current.group.info.sequence,
-            payload: gather(payload),
-        }))
+            leads,
+            group,
+            payload: sample.payload,
+        }
     }
 }
 
@@ -303,16 +336,3 @@ async fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// How long the last groups of a track that ended well may take. They are sent already.
 const LAST_GROUP: Duration = Duration::from_secs(5);
-
-/// One piece. Copies where the transport delivered several, because memory that is handed to a
-/// decoder has to be contiguous.
-fn gather(mut chunks: Vec<Bytes>) -> Bytes {
-    if chunks.len() == 1 {
-        return chunks.swap_remove(0);
-    }
-    let mut whole = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
-    chunks
-        .iter()
-        .for_each(|chunk| whole.extend_from_slice(chunk));
-    whole.freeze()
-}

@@ -264,8 +264,11 @@ async fn a_payload_in_pieces_becomes_whole() {
     let sample = reader.next().await.expect("good").expect("there");
     let expected = Sample {
         pts: micros(7),
+        dts: None,
+        duration: None,
         keyframe: true,
         discont: false,
+        leads: true,
         group: 0,
         payload: Bytes::from_static(&[1, 2, 3, 4]),
     };
@@ -273,13 +276,13 @@ async fn a_payload_in_pieces_becomes_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_is_not_read_has_no_reader() {
+async fn a_container_that_cannot_be_read_has_no_reader() {
     let fixture = Fixture::new("media");
     let Config::Video(config) = video() else {
         unreachable!("it is video");
     };
     let config = Config::Video(VideoConfig {
-        container: Container::Loc,
+        container: Container::Cmaf { init: "?".into() },
         ..config
     });
     assert!(SampleReader::new(&fixture.consumer, "media", &config, BUDGET).is_none());

@@ -18,12 +18,23 @@ fn demux(stream: &[u8], split: usize) -> (Vec<Event>, Result<(), Error>) {
     let mut result = Ok(());
     for piece in Bytes::copy_from_slice(stream).chunks(split) {
         result = demuxer.push(Bytes::copy_from_slice(piece));
-        events.extend(std::iter::from_fn(|| demuxer.next()));
+        events.extend(std::iter::from_fn(|| demuxer.next()).map(alone));
         if result.is_err() {
             break;
         }
     }
     (events, result.and_then(|()| demuxer.finish()))
+}
+
+/// A sample as if it were a fragment of its own: which is the last of one has a test of its own.
+fn alone(event: Event) -> Event {
+    match event {
+        Event::Sample(sample) => Event::Sample(Sample {
+            last: true,
+            ..sample
+        }),
+        event => event,
+    }
 }
 
 /// The same for several splits, which must not matter.
@@ -65,6 +76,7 @@ fn sample(track: u32, time: i64, duration: u32, keyframe: bool, payload: &'stati
         pts: time,
         duration,
         keyframe,
+        last: true,
         payload: Bytes::from_static(payload),
     }
 }

@@ -1,7 +1,7 @@
 //! Every shape that a fragmented MP4 may have gives the right samples.
 
 use bytes::Bytes;
-use gstmoq::media::fmp4::{Demuxer, Event};
+use gstmoq::media::fmp4::{Demuxer, Event, Sample};
 use gstmoq::media::{AudioConfig, Config, VideoConfig};
 
 use super::build::{self, boxed, elst, fragment, full, header, moof, tfdt, tfhd, words};
@@ -134,13 +134,15 @@ fn a_sample_comes_out_with_its_last_byte_and_without_a_copy() {
     demuxer
         .push(stream.slice(end_of_first - 1..))
         .expect("valid");
-    assert_eq!(
-        demuxer.next(),
-        Some(Event::Sample(sample(1, 0, 1, true, b"one")))
-    );
+    let first = Sample {
+        last: false,
+        ..sample(1, 0, 1, true, b"one")
+    };
+    assert_eq!(demuxer.next(), Some(Event::Sample(first)));
     let Some(Event::Sample(second)) = demuxer.next() else {
         panic!("a sample")
     };
+    assert!(second.last, "of its fragment");
     assert_eq!(second.payload.as_ptr(), stream[end_of_first..].as_ptr());
 }
 

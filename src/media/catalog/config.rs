@@ -86,6 +86,16 @@ impl Config {
         }
     }
 
+    /// Changes how frames are laid out, except those of data.
+    pub fn set_container(&mut self, container: Container) {
+        match self {
+            Self::Video(config) => config.container = container,
+            Self::Audio(config) => config.container = container,
+            Self::Text(config) => config.container = container,
+            Self::Data(_) => {}
+        }
+    }
+
     /// The relative path of the broadcast that holds the track; `None` for this one.
     pub fn broadcast(&self) -> Option<&str> {
         match self {

@@ -33,6 +33,8 @@ pub struct Sample {
     pub duration: u32,
     /// Whether decoding can start here.
     pub keyframe: bool,
+    /// Whether no more samples of this track follow in its fragment.
+    pub last: bool,
     /// Never empty. A slice of the pushed buffer when it lay in one.
     pub payload: Bytes,
 }
@@ -122,6 +124,18 @@ impl Demuxer {
     )]
     pub fn next(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Forgets what was pushed since the tracks were told, so that the next push begins a box. This also mends a
+    /// demuxer that failed.
+    pub(in crate::media) fn abandon(&mut self) {
+        self.input = Input::default();
+        self.state = State::Header;
+        self.plan.clear();
+        self.events.clear();
+        self.clocks
+            .iter_mut()
+            .for_each(|clock| *clock = Clock::default());
     }
 
     /// Says whether the stream may end here: every box whole, every listed sample there.
@@ -291,6 +305,7 @@ impl Demuxer {
         let mut plan = Vec::from(std::mem::take(&mut self.plan));
         fragment::parse(body, place, movie, &mut self.clocks, &mut plan)?;
         plan.sort_by_key(|sample| sample.position);
+        fragment::mark_last(&mut plan);
         for pair in plan.windows(2) {
             if pair[0].end() > pair[1].position {
                 return Err(Error::Overlap {
@@ -342,6 +357,7 @@ impl Demuxer {
                     pts,
                     duration,
                     keyframe,
+                    last,
                     ..
                 } = *next;
                 let sample = Sample {
@@ -350,6 +366,7 @@ impl Demuxer {
                     pts,
                     duration,
                     keyframe,
+                    last,
                     payload,
                 };
                 self.events.push_back(Event::Sample(sample));

@@ -1,6 +1,7 @@
 //! The `moof` box: where samples lie and when they are shown.
 
 use mp4_atom::{Atom, FourCC, Tfdt, Tfhd, Trun, TrunEntry};
+use smallvec::SmallVec;
 
 use super::Error;
 use super::boxes::{Child, children, malformed, require};
@@ -17,6 +18,10 @@ pub(super) struct Planned {
     pub(super) pts: i64,
     pub(super) duration: u32,
     pub(super) keyframe: bool,
+    /// The start of its fragment.
+    pub(super) fragment: u64,
+    /// No more samples of this track follow in its fragment.
+    pub(super) last: bool,
 }
 
 impl Planned {
@@ -113,6 +118,18 @@ pub(super) fn parse(
         }
     }
     Ok(())
+}
+
+/// Marks the last sample of each track in each fragment of a plan in the order of positions.
+pub(super) fn mark_last(plan: &mut [Planned]) {
+    let mut seen: SmallVec<[(u64, u32); 8]> = SmallVec::new();
+    for sample in plan.iter_mut().rev() {
+        let place = (sample.fragment, sample.track);
+        sample.last = !seen.contains(&place);
+        if sample.last {
+            seen.push(place);
+        }
+    }
 }
 
 /// What the tracks of one fragment share.
@@ -241,6 +258,8 @@ impl Fragment<'_> {
             pts,
             duration,
             keyframe,
+            fragment: self.place.start,
+            last: false,
         });
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod hvcc;
 mod nal;
 mod profile;
+mod record;
 mod sps;
 
 pub use super::nal::{Format, NalUnits, nal_units};

@@ -16,6 +16,18 @@ pub struct Sps {
     pub framerate: Option<f64>,
     /// Width and height of one pixel, where the stream says so.
     pub pixel_aspect: Option<(u16, u16)>,
+    /// What the record of a stream repeats.
+    pub(super) details: Details,
+}
+
+/// What pictures are made of, and how they are layered in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Details {
+    pub(super) chroma_format: u8,
+    /// Bits beyond eight of luma and chroma.
+    pub(super) depths: [u8; 2],
+    pub(super) layers: u8,
+    pub(super) nested: bool,
 }
 
 impl Sps {
@@ -45,6 +57,7 @@ impl Sps {
             height,
             framerate: None,
             pixel_aspect: None,
+            details: picture.details,
         };
         let _: Option<()> = sps.usability(bits, picture.poc_bits);
         sps.framerate = sps.framerate.filter(|rate| (0.01..=1000.0).contains(rate));
@@ -102,6 +115,7 @@ struct Picture {
     /// Left, right, top, bottom.
     crop: [u32; 4],
     poc_bits: u32,
+    details: Details,
 }
 
 impl Picture {
@@ -126,7 +140,7 @@ impl Picture {
 fn picture(bits: &mut Bits<'_>) -> Option<Picture> {
     bits.skip(4)?; // sps_video_parameter_set_id
     let layers = bits.read(3)?; // sps_max_sub_layers_minus1
-    bits.flag()?; // sps_temporal_id_nesting_flag
+    let nested = bits.flag()?; // sps_temporal_id_nesting_flag
     let profile = profile(bits, layers)?;
     bits.ue()?; // sps_seq_parameter_set_id
     let chroma_format = bits.ue().filter(|format| *format <= 3)?;
@@ -138,8 +152,8 @@ fn picture(bits: &mut Bits<'_>) -> Option<Picture> {
         true => window(bits)?,
         false => [0; 4],
     };
-    bits.ue()?; // bit_depth_luma_minus8
-    bits.ue()?; // bit_depth_chroma_minus8
+    let mut depth = || bits.ue().filter(|depth| *depth <= 8);
+    let depths = [depth()?, depth()?].map(|depth| depth as u8); // beyond eight bits
     let poc_bits = bits.ue().filter(|bits| *bits <= 12)? + 4;
     let every_layer = bits.flag()?;
     for _ in 0..if every_layer { layers + 1 } else { 1 } {
@@ -154,6 +168,12 @@ fn picture(bits: &mut Bits<'_>) -> Option<Picture> {
         height,
         crop,
         poc_bits,
+        details: Details {
+            chroma_format: chroma_format as u8,
+            depths,
+            layers: layers as u8 + 1,
+            nested,
+        },
     })
 }
 

@@ -25,7 +25,7 @@ use crate::{
         link::{Media, Status},
         settings,
     },
-    publish::{self, About, Input, Publisher},
+    publish::{self, About, Input, Publisher, TrackOptions},
 };
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -62,6 +62,15 @@ impl MoqSink {
     /// How late a sample may be; `None` without sync.
     pub(super) fn max_lateness(&self) -> Option<gst::ClockTimeDiff> {
         self.settings.lock().max_lateness()
+    }
+
+    /// How a track of a pad is to be published.
+    pub(super) fn options(&self, pad: &MoqSinkPad) -> TrackOptions {
+        let container = self.settings.lock().container;
+        TrackOptions {
+            container: pad.imp().container().resolve(container),
+            ..pad.imp().options()
+        }
     }
 
     pub(super) fn drain_timeout(&self) -> Duration {

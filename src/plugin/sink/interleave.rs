@@ -1,21 +1,25 @@
-//! Samples of several tracks in the order in which they are due.
+//! Samples of several tracks, or fragments of them, in the order in which they are due.
 //!
 //! A fragment may hold a second of one track before it comes to the next. Sent in the order of the
 //! file, and each at its time, the second track would always be late.
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
+use crate::publish::Sample;
 
-use super::stream::Timing;
-
-/// A sample that waits for its time.
+/// Samples of one track that wait for their time together: one, or a fragment.
 #[derive(Debug, PartialEq)]
 pub(super) struct Scheduled {
     pub(super) track: u32,
-    pub(super) timing: Timing,
-    pub(super) keyframe: bool,
-    pub(super) payload: Bytes,
+    /// When the first of them is due.
+    pub(super) due: gst::ClockTime,
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Scheduled {
+    fn bytes(&self) -> usize {
+        self.samples.iter().map(|sample| sample.payload.len()).sum()
+    }
 }
 
 /// What was read and is not yet sent.
@@ -32,10 +36,15 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn push(&mut self, sample: Scheduled) {
         *self.counts.entry(sample.track).or_default() += 1;
-        self.bytes += sample.payload.len();
-        self.samples
-            .insert((sample.timing.due, self.pushed), sample);
+        self.bytes += sample.bytes();
+        self.samples.insert((sample.due, self.pushed), sample);
         self.pushed += 1;
+    }
+
+    pub(super) fn extend(&mut self, sample: Option<Scheduled>) {
+        if let Some(sample) = sample {
+            self.push(sample);
+        }
     }
 
     /// When the next sample is due.
@@ -60,7 +69,7 @@ impl Queue {
 
     pub(super) fn pop(&mut self) -> Option<Scheduled> {
         let (_, sample) = self.samples.pop_first()?;
-        self.bytes -= sample.payload.len();
+        self.bytes -= sample.bytes();
         if let Some(count) = self.counts.get_mut(&sample.track) {
             *count -= 1;
         }
@@ -75,16 +84,18 @@ const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::media::Micros;
 
     fn sample(track: u32, millis: u64) -> Scheduled {
         let millis = gst::ClockTime::from_mseconds(millis);
-        let nanos = i128::from(millis.nseconds());
+        let time = Micros::from_nanos(millis.nseconds()).expect("small");
         Scheduled {
             track,
-            timing: Timing::new(nanos, nanos).expect("it is not negative"),
-            keyframe: true,
-            payload: Bytes::from_static(b"x"),
+            due: millis,
+            samples: vec![Sample::new(time, true, Bytes::from_static(b"x"))],
         }
     }
 

@@ -45,6 +45,7 @@
 //!
 //! The `stats` of a pad have the last four for that pad.
 
+mod container;
 mod flow;
 mod format;
 mod imp;

@@ -9,7 +9,12 @@ use crate::{
     publish::{self, TrackOptions, TrackWriter},
 };
 
-use super::{interleave::Queue, keyunit::KeyUnits, stream::Times, timeline::Place};
+use super::{
+    interleave::{Queue, Scheduled},
+    keyunit::KeyUnits,
+    stream::{Times, Timing},
+    timeline::Place,
+};
 
 /// A stream of fragmented MP4.
 #[derive(Default)]
@@ -29,6 +34,8 @@ pub(super) struct Movie {
 /// A track of it.
 pub(super) struct Track {
     timescale: u32,
+    /// The beginning of a fragment that is to be sent whole.
+    fragment: Option<Scheduled>,
     /// Where it stands on the timeline.
     pub(super) place: Place,
     pub(super) key_units: KeyUnits,
@@ -62,6 +69,7 @@ impl Movie {
         self.offset = None;
         self.anchor = None;
         for track in self.tracks.values_mut() {
+            track.fragment = None;
             track.writer.interrupt();
             if restarted {
                 track.place.flush();
@@ -95,6 +103,32 @@ impl Movie {
         })
     }
 
+    /// Lets a sample wait until it is due: with its fragment where that is kept, else alone.
+    pub(super) fn add(&mut self, sample: Sample, times: &Times, timing: Timing) {
+        let Some(track) = self.tracks.get_mut(&sample.track) else {
+            return;
+        };
+        let last = sample.last || !track.writer.keeps_fragments();
+        let fragment = track.fragment.get_or_insert(Scheduled {
+            track: sample.track,
+            due: timing.due,
+            samples: Vec::new(),
+        });
+        let sample = timing.sample(times.duration, sample.keyframe, sample.payload);
+        fragment.samples.push(sample);
+        let span = timing.due.saturating_sub(fragment.due);
+        if last || span >= LONGEST || fragment.samples.len() >= MOST {
+            self.queue.extend(track.fragment.take());
+        }
+    }
+
+    /// What there is of fragments waits for nothing more.
+    pub(super) fn end_fragments(&mut self) {
+        for track in self.tracks.values_mut() {
+            self.queue.extend(track.fragment.take());
+        }
+    }
+
     /// Whether the first sample of the queue is the first of all tracks.
     pub(super) fn is_complete(&self) -> bool {
         self.queue.is_complete(self.tracks.keys().copied())
@@ -108,6 +142,7 @@ impl Movie {
         let place = Place::default();
         let track = Track {
             timescale,
+            fragment: None,
             place,
             key_units: KeyUnits::default(),
             writer,
@@ -158,6 +193,10 @@ impl Movie {
     }
 }
 
+/// Longer fragments are cut, so that what is waited for and held together has its bounds.
+const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(10);
+const MOST: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +213,7 @@ mod tests {
             pts,
             duration: 10,
             keyframe: true,
+            last: true,
             payload: Bytes::from_static(b"x"),
         }
     }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use gst::{glib, prelude::*};
 
+use super::container::Container;
 use crate::plugin::settings::Settings;
 
 /// What the user set.
 #[derive(Clone)]
 pub(super) struct Options {
     pub(super) shared: Settings,
+    pub(super) container: Container,
     pub(super) sync: bool,
     max_lateness: i64,
     render_delay: u64,
@@ -21,6 +23,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             shared: Settings::default(),
+            container: Container::default(),
             sync: true,
             max_lateness: -1,
             render_delay: 0,
@@ -36,6 +39,11 @@ impl Options {
         let default = Self::default();
         let mut properties = Settings::properties();
         properties.extend([
+            glib::ParamSpecEnum::builder_with_default("container", default.container)
+                .nick("Container")
+                .blurb("How the frames of all tracks are laid out, unless a pad says otherwise")
+                .mutable_ready()
+                .build(),
             glib::ParamSpecBoolean::builder("sync")
                 .nick("Synchronise")
                 .blurb("Send each sample when the clock reaches its running time, instead of at once")
@@ -82,6 +90,7 @@ impl Options {
     pub(super) fn set(&mut self, property: &glib::ParamSpec, value: &glib::Value) {
         const CHECKED: &str = "the type was checked by GObject";
         match property.name() {
+            "container" => self.container = value.get().expect(CHECKED),
             "sync" => self.sync = value.get().expect(CHECKED),
             "max-lateness" => self.max_lateness = value.get().expect(CHECKED),
             "render-delay" => self.render_delay = value.get().expect(CHECKED),
@@ -95,6 +104,7 @@ impl Options {
     /// The value of a property, if it is only a sink's.
     pub(super) fn get(&self, property: &glib::ParamSpec) -> Option<glib::Value> {
         Some(match property.name() {
+            "container" => self.container.to_value(),
             "sync" => self.sync.to_value(),
             "max-lateness" => self.max_lateness.to_value(),
             "render-delay" => self.render_delay.to_value(),

@@ -11,8 +11,9 @@ use std::{
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{pace::PadId, stream::Stream};
+use super::{container::PadContainer, pace::PadId, stream::Stream};
 use crate::{
+    media::container::Kind,
     moq_lite::Track,
     publish::{self, Details, Grouping, Policy, TrackOptions},
 };
@@ -30,6 +31,7 @@ pub(in crate::plugin) struct MoqSinkPad {
 #[derive(Clone)]
 struct Settings {
     track: Option<String>,
+    container: PadContainer,
     priority: i32,
     label: Option<String>,
     language: Option<String>,
@@ -41,6 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             track: None,
+            container: PadContainer::default(),
             priority: -1,
             label: None,
             language: None,
@@ -59,13 +62,19 @@ impl MoqSinkPad {
         self.id.store(id, Ordering::Relaxed);
     }
 
-    /// How the user wants tracks of the pad to be published.
+    /// How the frames of its tracks are to be laid out.
+    pub(super) fn container(&self) -> PadContainer {
+        self.settings.lock().container
+    }
+
+    /// How the user wants tracks of the pad to be published, but for the container, which the element may choose.
     pub(super) fn options(&self) -> TrackOptions {
         let settings = self.settings.lock().clone();
         let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
         TrackOptions {
             name: filled(settings.track),
             priority: u8::try_from(settings.priority).ok(),
+            container: Kind::default(),
             policy: Policy {
                 grouping: match u64::try_from(settings.group_duration) {
                     Ok(0) => Grouping::Single,
@@ -106,6 +115,7 @@ impl ObjectImpl for MoqSinkPad {
             let mut settings = self.settings.lock();
             match property.name() {
                 "track" => settings.track = value.get().expect(CHECKED),
+                "container" => settings.container = value.get().expect(CHECKED),
                 "priority" => settings.priority = value.get().expect(CHECKED),
                 "label" => settings.label = value.get().expect(CHECKED),
                 "language" => settings.language = value.get().expect(CHECKED),
@@ -122,6 +132,7 @@ impl ObjectImpl for MoqSinkPad {
         let settings = self.settings.lock().clone();
         match property.name() {
             "track" => settings.track.to_value(),
+            "container" => settings.container.to_value(),
             "priority" => settings.priority.to_value(),
             "label" => settings.label.to_value(),
             "language" => settings.language.to_value(),
@@ -147,6 +158,11 @@ fn properties() -> Vec<glib::ParamSpec> {
                 "Name of the track in the broadcast, for the next track that begins; null names it after its kind \
                  (video0, audio0). Not used for MP4 with several tracks",
             )
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("container", default.container)
+            .nick("Container")
+            .blurb("How frames are laid out, for the next track that begins; inherit takes the element's container")
             .mutable_ready()
             .build(),
         glib::ParamSpecInt::builder("priority")

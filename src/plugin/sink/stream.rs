@@ -6,8 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::{format::Format, keyunit::KeyUnits, movie::Movie, tags::Tags, timeline::Place};
 use crate::{
-    media::{Config, Micros, video},
-    publish::{self, Input, TrackOptions, TrackWriter},
+    media::{Config, Micros, iso::Converter, video},
+    publish::{self, Input, Sample, TrackOptions, TrackWriter},
 };
 
 /// The stream of one pad.
@@ -49,6 +49,8 @@ pub(super) struct Elementary {
     config: Config,
     /// Parameter sets, for keyframes that come without them.
     parameters: Option<Bytes>,
+    /// For a byte-stream in a container that has none.
+    pub(super) converter: Option<Converter>,
 }
 
 /// Warnings that are given once.
@@ -66,16 +68,32 @@ pub(super) struct Timing {
     /// As running time of the pipeline.
     pub(super) due: gst::ClockTime,
     pub(super) timestamp: Micros,
+    /// When to decode it, on the same timeline.
+    dts: Micros,
 }
 
 impl Timing {
-    /// From nanoseconds. `None` beyond the end of time.
-    pub(super) fn new(due: i128, shown: i128) -> Option<Self> {
+    /// From nanoseconds; a sample is decoded `lead` before it is shown. `None` beyond the end of time.
+    pub(super) fn new(due: i128, shown: i128, lead: i128) -> Option<Self> {
         let nanos = |time: i128| u64::try_from(time.max(0)).ok();
         Some(Self {
             due: gst::ClockTime::from_nseconds(nanos(due)?),
             timestamp: Micros::from_nanos(nanos(shown)?).ok()?,
+            dts: Micros::from_nanos(nanos(shown - lead)?).ok()?,
         })
+    }
+
+    /// A sample with these times, that lasts so many nanoseconds.
+    pub(super) fn sample(self, duration: Option<i128>, keyframe: bool, payload: Bytes) -> Sample {
+        let duration = duration.and_then(|time| u64::try_from(time).ok());
+        let duration = duration.and_then(|time| Micros::from_nanos(time).ok());
+        Sample {
+            timestamp: self.timestamp,
+            dts: Some(self.dts),
+            duration: duration.filter(|duration| !duration.is_zero()),
+            keyframe,
+            payload,
+        }
     }
 }
 
@@ -238,7 +256,7 @@ impl Stream {
         match &mut self.content {
             Content::Track(track) if track.config.kind() == config.kind() => {
                 if track.config != config {
-                    track.writer.configure(config.clone(), now);
+                    track.writer.configure(config.clone(), now)?;
                     track.config = config;
                 }
                 return Ok(());
@@ -256,6 +274,7 @@ impl Stream {
             writer,
             config,
             parameters: None,
+            converter: None,
         }));
         Ok(())
     }

@@ -88,7 +88,7 @@ impl Timeline {
         }
         let length = times.duration.unwrap_or(place.step);
         self.end = self.end.max(shown + length);
-        Timing::new(time + stretch.due, shown)
+        Timing::new(time + stretch.due, shown, pts - time)
     }
 
     /// When something that is no sample is due: the end of a gap, or of the stream.

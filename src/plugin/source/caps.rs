@@ -3,8 +3,9 @@
 use gst::{Caps, ClockTime, Fraction};
 
 use crate::media::{
-    AudioConfig, Config, Container, VideoConfig,
+    AudioConfig, Config, VideoConfig,
     aac::AudioSpecificConfig,
+    container,
     h264::{Avcc, Profile},
     opus,
 };
@@ -20,17 +21,10 @@ pub(super) struct Format {
 impl Format {
     /// The caps of a rendition, or why it cannot be played.
     pub(super) fn new(config: &Config) -> Result<Self, String> {
-        match config.container() {
-            Some(Container::Legacy) | None => {}
-            Some(Container::Cmaf { .. }) => {
-                return Err("its container cmaf is not supported".into());
-            }
-            Some(Container::Loc) => return Err("its container loc is not supported".into()),
-        }
         if let Some(path) = config.broadcast() {
             return Err(format!("it lies in another broadcast, {path}"));
         }
-        match config {
+        match &container::describe(config).map_err(|error| error.to_string())? {
             Config::Video(config) => video(config),
             Config::Audio(config) => audio(config),
             Config::Text(_) | Config::Data(_) => {
@@ -238,6 +232,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::media::Container;
 
     fn caps(config: &Config) -> String {
         gst::init().expect("GStreamer is installed");
@@ -341,14 +336,11 @@ mod tests {
             refused(audio("flac", None)),
             "its codec flac is not supported"
         );
-        let loc = VideoConfig {
-            container: Container::Loc,
-            ..video("avc3.42c01f")
+        let cmaf = VideoConfig {
+            container: Container::Cmaf { init: "?".into() },
+            ..video("avc1.42c01f")
         };
-        assert_eq!(
-            refused(Config::Video(loc)),
-            "its container loc is not supported"
-        );
+        assert!(refused(Config::Video(cmaf)).contains("init segment"));
     }
 
     #[test]

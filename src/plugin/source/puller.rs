@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     media::Kind,
+    media::timeline::Arrival,
     moq_lite,
     plugin::runtime::RUNTIME,
     subscribe::{Error, Sample},
@@ -289,7 +290,12 @@ impl Puller {
         };
         let mut timed = times.stamp(sample);
         let track = self.stream.track();
-        let Some(arrival) = self.run.observe(self.begun, track, timed.dts()) else {
+        let arrival = match timed.sample.leads {
+            true => self.run.observe(self.begun, track, timed.dts()),
+            // It came with another one, which was observed.
+            false => Some(Arrival::default()),
+        };
+        let Some(arrival) = arrival else {
             return;
         };
         if self.pending.is_empty() && self.is_of_no_use(&timed, arrival.late) {

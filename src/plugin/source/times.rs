@@ -5,7 +5,7 @@ use gst::ClockTime;
 use super::stream::Source;
 use crate::{
     media::{
-        Config, Reorder,
+        Config, Reorder, container,
         h264::{self, Avcc, Sps},
         opus,
     },
@@ -18,6 +18,8 @@ pub(super) struct Times {
     config: Config,
     /// `None` for codecs that do not reorder.
     reorder: Option<Reorder>,
+    /// When the sample before was to be decoded.
+    last: Option<i64>,
     /// Parameter sets lie in the samples, and say how the stream reorders.
     in_band: bool,
     is_opus: bool,
@@ -28,6 +30,8 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn new(source: &Source) -> Self {
         let (config, format) = (&source.config, &source.format);
+        // What the init segment of a rendition says, the catalog need not.
+        let config = &container::describe(config).unwrap_or_else(|_| config.clone());
         let is_codec = |names: &[&str]| names.iter().any(|name| config.codec().starts_with(name));
         let step = format.duration.map(|step| step.useconds() as i64);
         let is_h264 = is_codec(&["avc1", "avc3"]);
@@ -41,8 +45,9 @@ impl Times {
         }
         Self {
             track: source.track.clone(),
-            config: config.clone(),
+            config: source.config.clone(),
             reorder,
+            last: None,
             in_band: is_h264 && description.is_none(),
             is_opus: config.codec() == opus::CODEC,
             duration: format.duration,
@@ -74,6 +79,7 @@ impl Times {
     pub(super) fn stamp_again(&mut self, samples: &mut [Timed]) {
         if let Some(reorder) = &mut self.reorder {
             reorder.restart();
+            self.last = None;
             for timed in samples {
                 timed.decode = self.decode(&timed.sample);
             }
@@ -84,6 +90,7 @@ impl Times {
     pub(super) fn restart(&mut self) {
         if let Some(reorder) = &mut self.reorder {
             reorder.restart();
+            self.last = None;
         }
     }
 
@@ -91,8 +98,16 @@ impl Times {
         let reorder = self.reorder.as_mut()?;
         if sample.discont {
             reorder.interrupt();
+            self.last = None;
         }
-        Some(reorder.next(micros(sample)))
+        let (pts, found) = (micros(sample), reorder.next(micros(sample)));
+        let said = sample
+            .dts
+            .and_then(|dts| i64::try_from(dts.as_micros()).ok());
+        // Not every publisher of fragments knows decode times: some write those of presentation.
+        let said = said.filter(|dts| *dts <= pts && self.last.is_none_or(|last| *dts > last));
+        self.last = Some(said.unwrap_or(found));
+        self.last
     }
 
     fn duration(&self, sample: &Sample) -> Option<ClockTime> {
@@ -100,7 +115,12 @@ impl Times {
             let duration = opus::packet_duration(&sample.payload)?;
             return duration.try_into().ok();
         }
-        self.duration
+        let said = || {
+            sample
+                .duration
+                .map(|time| ClockTime::from_useconds(time.as_micros() as u64))
+        };
+        self.duration.or_else(said)
     }
 }
 

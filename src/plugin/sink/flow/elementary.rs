@@ -11,7 +11,7 @@ use super::super::{
     pace::Punctual,
     stream::{Content, Stream},
 };
-use crate::publish::Sample;
+use crate::media::{Config, container::Kind, iso::Converter};
 
 impl MoqSink {
     pub(in super::super) fn chain_elementary(
@@ -20,6 +20,7 @@ impl MoqSink {
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
         let now = self.now();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
         if self.is_outside(pad, &mut stream, &buffer) {
             return Ok(FlowSuccess::Ok);
@@ -30,7 +31,7 @@ impl MoqSink {
         let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
-        let unit = match format.read(payload) {
+        let mut unit = match format.read(payload) {
             Ok(Some(unit)) => unit,
             Ok(None) => return Ok(FlowSuccess::Ok),
             Err(sentence) => {
@@ -39,13 +40,25 @@ impl MoqSink {
             }
         };
         let keyframe = unit.keyframe;
+        let container = match &stream.content {
+            Content::Track(track) => track.writer.container(),
+            _ => options.container,
+        };
+        let converter = match (&format, &mut unit.config) {
+            (Format::Video(video), Some(Config::Video(config))) if container == Kind::Cmaf => {
+                Converter::new(video.codec, config, &unit.payload)
+            }
+            _ => None,
+        };
         if let Some(config) = unit.config {
             drop(stream);
-            let options = pad.imp().options();
             stream = pad.imp().stream();
             stream
                 .configure(options, config, Instant::now())
                 .map_err(|error| self.fail(&error))?;
+        }
+        if let (Some(converter), Content::Track(track)) = (converter, &mut stream.content) {
+            track.converter = Some(converter);
         }
         if let Format::Video(video) = &format
             && keyframe
@@ -86,6 +99,9 @@ impl MoqSink {
             return Ok(FlowSuccess::Ok);
         };
         let payload = match &format {
+            Format::Video(_) if let Some(converter) = &track.converter => {
+                converter.convert(&unit.payload)
+            }
             Format::Video(video) if keyframe => track.with_parameters(video.codec, unit.payload),
             Format::Text(text) => match text.document(&unit.payload, timing.timestamp, duration) {
                 Ok(Some(document)) => document,
@@ -97,11 +113,7 @@ impl MoqSink {
             },
             _ => unit.payload,
         };
-        let sample = Sample {
-            timestamp: timing.timestamp,
-            keyframe,
-            payload,
-        };
+        let sample = timing.sample(times.duration, keyframe, payload);
         let written = track.writer.write(sample, now);
         let wanted = key_units.is_wanted(&track.writer, now);
         drop(stream);
@@ -130,7 +142,7 @@ impl MoqSink {
             return Ok(());
         };
         self.resume(pad);
-        let options = imp.options();
+        let options = self.options(pad);
         let begun = imp.stream().configure(options, config, Instant::now());
         begun.map_err(|error| self.fail(&error))
     }

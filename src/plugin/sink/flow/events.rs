@@ -96,7 +96,7 @@ impl MoqSink {
             }
         };
         let config = format.config();
-        let options = pad.imp().options();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
         stream.format = Some(format);
         let configured = match (config, &stream.content) {

@@ -13,7 +13,7 @@ use super::super::{
 };
 use crate::{
     media::fmp4,
-    publish::{self, Details, Sample},
+    publish::{self, Details},
 };
 
 /// Which samples of a movie are sent.
@@ -104,7 +104,7 @@ impl MoqSink {
                 )
             );
         }
-        let options = pad.imp().options();
+        let options = self.options(pad);
         let mut stream = pad.imp().stream();
         let mut options = stream.tags.complete(options);
         if good.len() > 1 {
@@ -125,7 +125,7 @@ impl MoqSink {
                 return Ok(());
             };
             if let Some(known) = movie.track(track.id) {
-                known.writer.configure(config, now);
+                known.writer.configure(config, now)?;
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
@@ -153,12 +153,7 @@ impl MoqSink {
         let Some(timing) = self.place(&mut track.place, &times, now) else {
             return self.early(pad, stream);
         };
-        movie.queue.push(Scheduled {
-            track: sample.track,
-            timing,
-            keyframe: sample.keyframe,
-            payload: sample.payload,
-        });
+        movie.add(sample, &times, timing);
         stream.extend(i128::from(timing.due.nseconds()));
     }
 
@@ -173,6 +168,9 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
+            if which == Release::All {
+                movie.end_fragments();
+            }
             let Some(due) = movie.queue.due() else {
                 return Ok(());
             };
@@ -188,10 +186,10 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
-            let Some(sample) = movie.queue.pop() else {
+            let Some(Scheduled { track, samples, .. }) = movie.queue.pop() else {
                 return Ok(());
             };
-            let Some(track) = movie.track(sample.track) else {
+            let Some(track) = movie.track(track) else {
                 continue;
             };
             if punctual == Punctual::No {
@@ -199,14 +197,7 @@ impl MoqSink {
                 continue;
             }
             let now = Instant::now();
-            let written = track.writer.write(
-                Sample {
-                    timestamp: sample.timing.timestamp,
-                    keyframe: sample.keyframe,
-                    payload: sample.payload,
-                },
-                now,
-            );
+            let written = track.writer.write_fragment(samples, now);
             let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
             if wanted {
