@@ -27,26 +27,30 @@ on_pad_added (GstElement * source, GstPad * pad, Viewer * viewer)
 
   g_print ("pad: %s %s\n", name, text);
   if (strcmp (name, "video_0") == 0)
-    description = g_strdup_printf ("queue ! decodebin ! videoconvert ! %s", viewer->video_sink);
+    description = g_strdup_printf ("queue name=input ! decodebin ! videoconvert ! %s", viewer->video_sink);
   else if (strcmp (name, "audio_0") == 0)
     description =
-        g_strdup_printf ("queue ! decodebin ! audioconvert ! audioresample ! %s", viewer->audio_sink);
+        g_strdup_printf ("queue name=input ! decodebin ! audioconvert ! audioresample ! %s", viewer->audio_sink);
 
   if (description != NULL) {
     GError *error = NULL;
-    GstElement *branch = gst_parse_bin_from_description (description, TRUE, &error);
+    GstElement *branch = gst_parse_bin_from_description (description, FALSE, &error);
 
     if (error != NULL) {
       g_printerr ("error: %s\n", error->message);
       g_clear_error (&error);
     }
     if (branch != NULL) {
-      GstPad *sink = gst_element_get_static_pad (branch, "sink");
+      GstElement *input = gst_bin_get_by_name (GST_BIN (branch), "input");
+      GstPad *entrance = gst_element_get_static_pad (input, "sink");
+      GstPad *sink = gst_ghost_pad_new ("sink", entrance);
 
+      gst_element_add_pad (branch, sink);
       gst_bin_add (GST_BIN (viewer->pipeline), branch);
       gst_element_sync_state_with_parent (branch);
       gst_pad_link (pad, sink);
-      gst_object_unref (sink);
+      gst_object_unref (entrance);
+      gst_object_unref (input);
     }
   }
   g_free (description);

@@ -49,7 +49,10 @@ class Viewer:
         if sink is None:
             return
         convert = "videoconvert" if kind == "video" else "audioconvert ! audioresample"
-        branch = Gst.parse_bin_from_description(f"queue ! decodebin ! {convert} ! {sink}", True)
+        description = f"queue name=input ! decodebin ! {convert} ! {sink}"
+        branch = Gst.parse_bin_from_description(description, False)
+        entrance = branch.get_by_name("input").get_static_pad("sink")
+        branch.add_pad(Gst.GhostPad.new("sink", entrance))
         self.pipeline.add(branch)
         branch.sync_state_with_parent()
         pad.link(branch.get_static_pad("sink"))

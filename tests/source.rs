@@ -5,6 +5,10 @@
 mod cycles;
 #[path = "source/fixture.rs"]
 mod fixture;
+#[path = "common/link.rs"]
+mod link;
+#[path = "source/narrow.rs"]
+mod narrow;
 #[path = "source/renditions.rs"]
 mod renditions;
 #[path = "source/shape.rs"]
