@@ -13,6 +13,8 @@ mod narrow;
 mod renditions;
 #[path = "source/shape.rs"]
 mod shape;
+#[path = "source/time.rs"]
+mod time;
 
 use std::time::Duration;
 

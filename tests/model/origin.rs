@@ -101,6 +101,55 @@ fn a_new_consumer_is_told_of_everything_that_is_active() {
 }
 
 #[test]
+fn a_consumer_that_takes_its_time_is_told_what_is_so_then() {
+    let producer = Origin::produce().producer;
+    let path = |index: usize| format!("{}/{index:03}", ["a", "b", ""][index % 3]);
+    let path = |index: usize| path(index).trim_start_matches('/').to_owned();
+    let mut broadcasts: Vec<_> = (0..300)
+        .map(|index| producer.create_broadcast(path(index)))
+        .collect();
+    let mut whole = producer.consume();
+    let mut part = producer.consume_only(&paths(&["b", "a"])).unwrap();
+    let mut told = Vec::new();
+    for _ in 0..10 {
+        told.push(whole.try_announced().unwrap().0.to_string());
+    }
+    // Of what ends before it was told nothing is told, of what was told the end.
+    for gone in [told[3].clone(), path(296), path(297), path(298)] {
+        let index = (0..300).find(|index| path(*index) == gone).unwrap();
+        broadcasts[index] = None;
+    }
+    // What comes meanwhile is told, wherever it stands.
+    let _new = ["a/0000", "b/5", "zzz"].map(|path| producer.create_broadcast(path).unwrap());
+    broadcasts[297] = producer.create_broadcast(path(297));
+
+    let mut left: std::collections::BTreeSet<_> = told.iter().cloned().collect();
+    let ends = left.remove(&told[3]);
+    assert!(ends);
+    let mut gone = Vec::new();
+    for (path, active) in news(&mut whole) {
+        if active {
+            assert!(left.insert(path));
+        } else {
+            gone.push(path);
+        }
+    }
+    assert_eq!(gone, [told[3].clone()]);
+    let now = |of: &dyn Fn(&str) -> bool| -> std::collections::BTreeSet<String> {
+        news(&mut producer.consume())
+            .into_iter()
+            .map(|(path, _)| path)
+            .filter(|path| of(path))
+            .collect()
+    };
+    assert_eq!(left, now(&|_| true));
+    let seen = news(&mut part);
+    assert!(seen.iter().all(|(_, active)| *active));
+    let seen: std::collections::BTreeSet<_> = seen.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(seen, now(&|path| path.contains('/')));
+}
+
+#[test]
 fn the_newest_broadcast_of_a_path_is_active_and_the_others_return_when_it_ends() {
     let Produce {
         producer,

@@ -1,9 +1,11 @@
 //! Whole pipelines in one process: moqsink serves, moqsrc plays.
 #![cfg(feature = "plugin")]
 
+mod access;
 mod errors;
 mod file;
 mod fragments;
 mod players;
 mod support;
+mod tokens;
 mod viewers;

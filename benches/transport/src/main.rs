@@ -87,8 +87,8 @@ fn memory<M: Model>() -> Vec<f64> {
     let frames = payloads(FRAMES);
     let mut group = M::group();
     let before = Heap::now();
-    for frame in frames {
-        M::write(&mut group, frame);
+    for frame in &frames {
+        M::write(&mut group, frame.clone());
     }
     let (written, retained) = before.since();
     let mut reader = M::reader(&group);

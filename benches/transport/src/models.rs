@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-/// One implementation. Every future that is awaited here must be ready: nothing waits in these measurements.
+/// One implementation. A frame is written with its time where it has one. Every future that is awaited here must be ready: nothing waits in these measurements.
 pub(crate) trait Model {
     /// A group in a track in a broadcast, and what keeps it alive.
     type Group;
@@ -48,7 +48,9 @@ impl Model for Ours {
     }
 
     fn write(group: &mut Self::Group, frame: Bytes) {
-        group.2.write_frame(frame).expect("the group has room");
+        let time = gstmoq::moq_lite::Timestamp::ZERO;
+        let written = group.2.write_frame_at(time, [frame]);
+        written.expect("the group has room");
     }
 
     fn reader(group: &Self::Group) -> Self::Reader {

@@ -8,10 +8,11 @@ use std::{
 use bytes::Bytes;
 use gstmoq::{
     moq_lite::{ALPNS, Client, Origin, Server, Track},
-    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, Transport, connect},
+    net::{ConnectOptions, ListenOptions, Listener, Quic, Tls, Transport, WebSocket, connect},
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
 use url::Url;
+use web_transport_trait::Session as _;
 
 /// A frame of 4 Mbit/s at 30 frames per second, and a group of two seconds.
 const FRAME: usize = 16 * 1024;
@@ -35,7 +36,8 @@ async fn plain() -> Duration {
     let begin = Instant::now();
     let writer = tokio::spawn(async move {
         // The connection itself, without what the session adds.
-        let mut stream = (*server).open_uni().await.expect("a stream is allowed");
+        let connection = server.connection().expect("it is QUIC");
+        let mut stream = connection.open_uni().await.expect("a stream is allowed");
         for _ in 0..GROUPS * FRAMES_PER_GROUP {
             stream
                 .write_chunk(frame.clone())
@@ -45,7 +47,8 @@ async fn plain() -> Duration {
         stream.finish().expect("it is open");
         server
     });
-    let mut stream = (*client).accept_uni().await.expect("the stream comes");
+    let connection = client.connection().expect("it is QUIC");
+    let mut stream = connection.accept_uni().await.expect("the stream comes");
     let mut left = GROUPS * FRAMES_PER_GROUP * FRAME;
     while left > 0 {
         let chunk = stream
@@ -56,8 +59,8 @@ async fn plain() -> Duration {
     }
     let time = begin.elapsed();
     let server = writer.await.expect("the writer ends well");
-    client.close(0, b"done");
-    server.close(0, b"done");
+    client.close(0, "done");
+    server.close(0, "done");
     listener.abort();
     time
 }
@@ -144,6 +147,7 @@ async fn pair() -> (Transport, Transport, JoinHandle<()>) {
         },
         quic: Quic::default(),
         protocols: ALPNS.to_vec(),
+        websocket: WebSocket::default(),
     };
     let (accepted, connected) = tokio::join!(listener.accept(), connect(&options));
     let task = tokio::spawn(async move { while listener.accept().await.is_some() {} });

@@ -7,11 +7,15 @@
 //! Where one lock is taken under another, the order is broadcast, track, group,
 //! frame. No lock is held over an `.await` or a call out of this module.
 
-use std::sync::{Arc, Weak as ArcWeak};
+use std::{
+    pin::Pin,
+    sync::{Arc, Weak as ArcWeak},
+    task::{Context, Poll},
+};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
+use super::waiters::{Waiters, Woken};
 use crate::moq_lite::{Error, Result};
 
 /// What a cell holds.
@@ -38,7 +42,6 @@ pub(super) struct Weak<T: Content>(ArcWeak<Cell<T>>);
 
 struct Cell<T> {
     state: Mutex<State<T>>,
-    changed: Notify,
 }
 
 struct State<T> {
@@ -46,6 +49,7 @@ struct State<T> {
     end: Option<Result<()>>,
     producers: usize,
     consumers: usize,
+    waiters: Waiters,
 }
 
 impl<T: Content> Producer<T> {
@@ -60,22 +64,21 @@ impl<T: Content> Producer<T> {
 
     /// Changes the value and wakes every reader, unless the cell has ended.
     pub(super) fn modify<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R> {
-        let result = {
+        let (result, woken) = {
             let mut state = self.0.state.lock();
             match &state.end {
-                None => change(&mut state.value),
+                None => (change(&mut state.value), state.waiters.take()),
                 Some(Ok(())) => return Err(Error::Cancel),
                 Some(Err(err)) => return Err(err.clone()),
             }
         };
-        self.0.changed.notify_waiters();
+        woken.wake();
         Ok(result)
     }
 
     /// Ends the cell. The first end counts.
     pub(super) fn end(&self, end: Result<()>) {
-        self.0.state.lock().end.get_or_insert(end);
-        self.0.changed.notify_waiters();
+        self.0.end(end);
     }
 
     /// What `find` finds, else waits. Cancel safe.
@@ -119,16 +122,16 @@ impl<T: Content> Clone for Producer<T> {
 
 impl<T: Content> Drop for Producer<T> {
     fn drop(&mut self) {
-        let work = {
+        let (work, woken) = {
             let mut state = self.0.state.lock();
             state.producers -= 1;
             if state.producers > 0 {
                 return;
             }
             state.end.get_or_insert(Err(Error::Cancel));
-            state.value.orphaned()
+            (state.value.orphaned(), state.waiters.take())
         };
-        self.0.changed.notify_waiters();
+        woken.wake();
         if let Some(work) = work {
             work();
         }
@@ -182,13 +185,13 @@ impl<T: Content> Clone for Consumer<T> {
 
 impl<T: Content> Drop for Consumer<T> {
     fn drop(&mut self) {
-        let unused = {
+        let woken = {
             let mut state = self.0.state.lock();
             state.consumers -= 1;
-            state.consumers == 0
+            (state.consumers == 0).then(|| state.waiters.take())
         };
-        if unused {
-            self.0.changed.notify_waiters();
+        if let Some(woken) = woken {
+            woken.wake();
         }
     }
 }
@@ -205,23 +208,28 @@ impl<T: Content> Shared<T> {
 
     /// Changes the value whether it ended or not, and wakes every reader.
     pub(super) fn force<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        let result = change(&mut self.0.state.lock().value);
-        self.0.changed.notify_waiters();
+        let (result, woken) = {
+            let mut state = self.0.state.lock();
+            (change(&mut state.value), state.waiters.take())
+        };
+        woken.wake();
         result
     }
 
     /// As `force`, but readers are woken only when `change` says that it matters.
     pub(super) fn revise(&self, change: impl FnOnce(&mut T) -> bool) {
-        let matters = change(&mut self.0.state.lock().value);
-        if matters {
-            self.0.changed.notify_waiters();
+        let woken = {
+            let mut state = self.0.state.lock();
+            change(&mut state.value).then(|| state.waiters.take())
+        };
+        if let Some(woken) = woken {
+            woken.wake();
         }
     }
 
     /// Ends the cell. The first end counts.
     pub(super) fn end(&self, end: Result<()>) {
-        self.0.state.lock().end.get_or_insert(end);
-        self.0.changed.notify_waiters();
+        self.0.end(end);
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -257,25 +265,67 @@ impl<T> Cell<T> {
             end: None,
             producers: 1,
             consumers: 0,
+            waiters: Waiters::default(),
         };
         Self {
             state: Mutex::new(state),
-            changed: Notify::new(),
         }
     }
 
-    async fn wait<R>(&self, mut ready: impl FnMut(&mut State<T>) -> Option<R>) -> R {
-        loop {
-            if let Some(result) = ready(&mut self.state.lock()) {
-                return result;
+    fn end(&self, end: Result<()>) {
+        let woken: Woken = {
+            let mut state = self.state.lock();
+            state.end.get_or_insert(end);
+            state.waiters.take()
+        };
+        woken.wake();
+    }
+
+    fn wait<R, F: FnMut(&mut State<T>) -> Option<R>>(&self, ready: F) -> Wait<'_, T, F> {
+        Wait {
+            cell: self,
+            ready,
+            id: None,
+        }
+    }
+}
+
+/// Waits until `ready` finds something.
+struct Wait<'a, T, F> {
+    cell: &'a Cell<T>,
+    ready: F,
+    /// The place among the waiters.
+    id: Option<u64>,
+}
+
+/// Nothing in it is ever pinned.
+impl<T, F> Unpin for Wait<'_, T, F> {}
+
+impl<T, R, F: FnMut(&mut State<T>) -> Option<R>> Future for Wait<'_, T, F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let Self { cell, ready, id } = &mut *self;
+        let mut state = cell.state.lock();
+        let (result, waker) = match ready(&mut state) {
+            Some(result) => {
+                let waker = id.take().and_then(|id| state.waiters.leave(id));
+                (Poll::Ready(result), waker)
             }
-            let mut changed = std::pin::pin!(self.changed.notified());
-            changed.as_mut().enable();
-            // A change between the first look and the registration is seen here.
-            if let Some(result) = ready(&mut self.state.lock()) {
-                return result;
-            }
-            changed.await;
+            None => (Poll::Pending, state.waiters.list(id, cx.waker())),
+        };
+        drop(state);
+        drop(waker);
+        result
+    }
+}
+
+impl<T, F> Drop for Wait<'_, T, F> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            // The lock is held no longer than this statement, the waker a little longer.
+            let waker = self.cell.state.lock().waiters.leave(id);
+            drop(waker);
         }
     }
 }

@@ -107,7 +107,7 @@ impl Place {
     }
 }
 
-/// The pieces of a frame that is complete.
+/// The pieces of a frame that is complete; empty ones are left out.
 pub(super) fn gather(chunks: impl IntoIterator<Item = Bytes>) -> Pieces {
     let mut all = Chunks::default();
     for chunk in chunks {

@@ -1,6 +1,6 @@
 //! What the readers of a track want of it, put together.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use super::Track;
 
@@ -45,26 +45,29 @@ impl Demand {
 /// The demands of the readers of one track.
 #[derive(Default)]
 pub(super) struct Demands {
-    by_reader: BTreeMap<u64, Demand>,
-    next: u64,
+    /// Those that differ, and how many readers have each: a track has many readers
+    /// of few kinds.
+    kinds: Vec<(Demand, usize)>,
     together: Option<Demand>,
 }
 
 impl Demands {
-    /// An id for a new reader.
-    pub(super) fn join(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    /// Notes what a reader wants, or takes it out; whether that changes what they
-    /// want together.
-    pub(super) fn set(&mut self, id: u64, demand: Option<Demand>) -> bool {
-        match demand {
-            Some(demand) => self.by_reader.insert(id, demand),
-            None => self.by_reader.remove(&id),
-        };
-        let mut all = self.by_reader.values();
+    /// Notes that a reader now wants `new` and no longer `old`; whether that changes
+    /// what they want together.
+    pub(super) fn change(&mut self, old: Option<&Demand>, new: Option<&Demand>) -> bool {
+        if let Some(new) = new {
+            match self.position(new) {
+                Some(at) => self.kinds[at].1 += 1,
+                None => self.kinds.push((new.clone(), 1)),
+            }
+        }
+        if let Some(at) = old.and_then(|old| self.position(old)) {
+            self.kinds[at].1 -= 1;
+            if self.kinds[at].1 == 0 {
+                self.kinds.swap_remove(at);
+            }
+        }
+        let mut all = self.kinds.iter().map(|(demand, _)| demand);
         // Without readers the last demand stands.
         let Some(first) = all.next().cloned() else {
             return false;
@@ -73,6 +76,10 @@ impl Demands {
         let changed = together != self.together;
         self.together = together;
         changed
+    }
+
+    fn position(&self, demand: &Demand) -> Option<usize> {
+        self.kinds.iter().position(|(kind, _)| kind == demand)
     }
 
     pub(super) fn together(&self) -> Option<&Demand> {
@@ -100,10 +107,10 @@ mod tests {
             start: None,
             end: Some(20),
         };
-        let [first, second, third] = [(); 3].map(|()| demands.join());
-        assert!(demands.set(first, Some(one.clone())));
-        assert!(demands.set(second, Some(two.clone())));
-        assert!(!demands.set(second, Some(two.clone())));
+        assert!(demands.change(None, Some(&one)));
+        assert!(demands.change(None, Some(&two)));
+        assert!(!demands.change(None, Some(&two)));
+        assert!(!demands.change(Some(&two), None));
         let both = Demand {
             priority: 3,
             max_age: Duration::from_secs(2),
@@ -111,12 +118,14 @@ mod tests {
             end: Some(20),
         };
         assert_eq!(demands.together(), Some(&both));
-        assert!(demands.set(first, None));
+        assert!(demands.change(Some(&one), None));
         assert_eq!(demands.together(), Some(&two));
         let open = Demand { end: None, ..one };
-        demands.set(third, Some(open));
+        demands.change(None, Some(&open));
         assert_eq!(demands.together().unwrap().end, None);
-        demands.set(second, None);
+        demands.change(Some(&two), None);
         assert_eq!(demands.together().unwrap().priority, 3);
+        demands.change(Some(&open), None);
+        assert_eq!(demands.together(), Some(&open));
     }
 }

@@ -1,11 +1,13 @@
 //! A frame: one blob whose size is known before its bytes.
 
+use std::{slice, sync::Arc};
+
 use bytes::{Bytes, BytesMut};
 
 use super::{
     Produce, Timestamp,
     cell::{Consumer, Content, Producer, Shared},
-    chunks::{Chunks, Pieces, Place},
+    chunks::{Chunks, Pieces, Place, gather},
     stamp::Stamp,
 };
 use crate::moq_lite::{Error, Result};
@@ -123,8 +125,9 @@ impl FrameProducer {
         Self { info, stamp, state }
     }
 
-    pub(super) fn share(&self) -> Shared<FrameState> {
-        self.state.share()
+    /// What a group keeps of this frame.
+    pub(super) fn body(&self) -> Body {
+        Body::Other(Arc::new(Other::Live(self.info.clone(), self.state.share())))
     }
 }
 
@@ -146,12 +149,12 @@ pub struct FrameConsumer {
 
 #[derive(Clone)]
 enum Source {
-    Whole(Pieces),
+    Whole(Body),
     Live(Consumer<FrameState>),
 }
 
 impl FrameConsumer {
-    pub(super) fn live(info: Frame, stamp: Stamp, state: Consumer<FrameState>) -> Self {
+    fn live(info: Frame, stamp: Stamp, state: Consumer<FrameState>) -> Self {
         Self {
             info,
             stamp,
@@ -160,11 +163,17 @@ impl FrameConsumer {
         }
     }
 
-    pub(super) fn whole(chunks: Pieces, stamp: Stamp) -> Self {
+    /// A reader of what a group keeps.
+    pub(super) fn new(body: Body, stamp: Stamp) -> Self {
+        if let Body::Other(other) = &body
+            && let Other::Live(info, state) = &**other
+        {
+            return Self::live(info.clone(), stamp, state.consume());
+        }
         Self {
-            info: Frame::from(chunks.iter().map(Bytes::len).sum::<usize>()),
+            info: Frame { size: body.size() },
             stamp,
-            source: Source::Whole(chunks),
+            source: Source::Whole(body),
             read: Place::default(),
         }
     }
@@ -185,7 +194,7 @@ impl FrameConsumer {
     pub async fn read_chunk(&mut self) -> Result<Option<Bytes>> {
         let place = &mut self.read;
         match &self.source {
-            Source::Whole(chunks) => Ok(place.next(chunks)),
+            Source::Whole(body) => Ok(place.next(body.pieces())),
             Source::Live(state) => {
                 let next = |FrameState(written): &mut FrameState| written.next(place).map(Ok);
                 state.next(next).await
@@ -201,7 +210,10 @@ impl FrameConsumer {
     pub async fn read_chunks(&mut self) -> Result<Vec<Bytes>> {
         let place = &mut self.read;
         match &self.source {
-            Source::Whole(chunks) => Ok(std::iter::from_fn(|| place.next(chunks)).collect()),
+            Source::Whole(body) => {
+                let pieces = body.pieces();
+                Ok(std::iter::from_fn(|| place.next(pieces)).collect())
+            }
             Source::Live(state) => {
                 state.ended().await?;
                 Ok(state
@@ -229,14 +241,82 @@ impl FrameConsumer {
     }
 
     /// What a group keeps of this frame.
-    pub(super) fn into_slot(self) -> super::group::Slot {
-        let body = match self.source {
-            Source::Whole(chunks) => super::group::Body::Whole(chunks),
-            Source::Live(state) => super::group::Body::Live(self.info, state.share()),
-        };
-        super::group::Slot {
-            stamp: self.stamp,
-            body,
+    pub(super) fn into_body(self) -> Body {
+        match self.source {
+            Source::Whole(body) => body,
+            Source::Live(state) => Body::Other(Arc::new(Other::Live(self.info, state.share()))),
         }
+    }
+}
+
+/// What a group keeps of a frame. As large as a handle to its bytes, which for most
+/// frames is all there is.
+#[derive(Clone)]
+pub(super) enum Body {
+    /// Complete and in one piece.
+    One(Bytes),
+    Other(Arc<Other>),
+}
+
+pub(super) enum Other {
+    /// Complete.
+    Several(Pieces),
+    Live(Frame, Shared<FrameState>),
+}
+
+impl Body {
+    /// A complete frame.
+    pub(super) fn whole(chunks: impl IntoIterator<Item = Bytes>) -> Self {
+        let mut chunks = chunks.into_iter();
+        let first = chunks.next().unwrap_or_default();
+        let Some(second) = chunks.next() else {
+            return Self::One(first);
+        };
+        let mut pieces = gather([first, second].into_iter().chain(chunks));
+        if pieces.len() > 1 {
+            Self::Other(Arc::new(Other::Several(pieces)))
+        } else {
+            Self::One(pieces.pop().unwrap_or_default())
+        }
+    }
+
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Other(other) => match &**other {
+                Other::Several(pieces) => pieces.iter().map(|piece| piece.len() as u64).sum(),
+                Other::Live(info, _) => info.size,
+            },
+            Self::One(piece) => piece.len() as u64,
+        }
+    }
+
+    /// Ends a frame that is still being written.
+    pub(super) fn end(&self, err: Error) {
+        if let Self::Other(other) = self
+            && let Other::Live(_, state) = &**other
+        {
+            state.end(Err(err));
+        }
+    }
+
+    /// The bytes, unless they are still being written.
+    fn pieces(&self) -> &[Bytes] {
+        match self {
+            Self::One(piece) => slice::from_ref(piece),
+            Self::Other(other) => match &**other {
+                Other::Several(pieces) => pieces,
+                Other::Live(..) => &[],
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_frames_cost_their_handle_only() {
+        assert_eq!(size_of::<Body>(), size_of::<Bytes>());
     }
 }

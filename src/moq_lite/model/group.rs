@@ -9,8 +9,7 @@ use super::{
     Frame, FrameConsumer, FrameProducer, Produce, Timestamp,
     budget::Budget,
     cell::{Consumer, Content, Producer, Shared},
-    chunks::{Pieces, gather},
-    frame::FrameState,
+    frame::Body,
     stamp::Stamp,
 };
 use crate::moq_lite::{Error, Result, coding::VarInt};
@@ -55,31 +54,15 @@ macro_rules! from_integers {
 from_integers!(u16, u32, u64, usize);
 
 /// A frame as a group keeps it.
-pub(super) struct Slot {
-    pub(super) stamp: Stamp,
-    pub(super) body: Body,
+#[derive(Clone)]
+struct Slot {
+    stamp: Stamp,
+    body: Body,
 }
 
-pub(super) enum Body {
-    Whole(Pieces),
-    Live(Frame, Shared<FrameState>),
-}
-
-impl Slot {
-    fn consume(&self) -> FrameConsumer {
-        match &self.body {
-            Body::Whole(chunks) => FrameConsumer::whole(chunks.clone(), self.stamp),
-            Body::Live(info, state) => {
-                FrameConsumer::live(info.clone(), self.stamp, state.consume())
-            }
-        }
-    }
-
-    fn size(&self) -> u64 {
-        match &self.body {
-            Body::Whole(chunks) => chunks.iter().map(|chunk| chunk.len() as u64).sum(),
-            Body::Live(info, _) => info.size,
-        }
+impl From<Slot> for FrameConsumer {
+    fn from(Slot { stamp, body }: Slot) -> Self {
+        Self::new(body, stamp)
     }
 }
 
@@ -100,7 +83,7 @@ impl Content for GroupState {}
 impl GroupState {
     /// The tracks that have become too large by this frame.
     fn push(&mut self, slot: Slot) -> Result<Vec<Arc<Budget>>> {
-        let size = slot.size();
+        let size = slot.body.size();
         let bytes = self.bytes.saturating_add(size);
         if self.is_old {
             return Err(Error::Old);
@@ -114,11 +97,11 @@ impl GroupState {
         Ok(budgets.filter(|budget| budget.add(size)).cloned().collect())
     }
 
-    fn frame(&self, index: usize) -> Option<Result<FrameConsumer>> {
+    fn slot(&self, index: usize) -> Option<Result<Slot>> {
         if index < self.expired {
             return Some(Err(Error::Old));
         }
-        self.frames.get(index).map(|slot| Ok(slot.consume()))
+        self.frames.get(index).cloned().map(Ok)
     }
 }
 
@@ -185,7 +168,9 @@ impl GroupProducer {
     /// # Errors
     /// As [`Self::write_frame`].
     pub fn append_frame(&mut self, consumer: FrameConsumer) -> Result<()> {
-        self.push(consumer.into_slot())
+        let stamp = consumer.stamp();
+        let body = consumer.into_body();
+        self.push(Slot { stamp, body })
     }
 
     /// Ends the group.
@@ -216,13 +201,13 @@ impl GroupProducer {
     }
 
     fn push_whole(&mut self, chunks: impl IntoIterator<Item = Bytes>, stamp: Stamp) -> Result<()> {
-        let body = Body::Whole(gather(chunks));
+        let body = Body::whole(chunks);
         self.push(Slot { stamp, body })
     }
 
     fn push_live(&mut self, info: Frame, stamp: Stamp) -> Result<FrameProducer> {
-        let frame = FrameProducer::new(info.clone(), stamp);
-        let body = Body::Live(info, frame.share());
+        let frame = FrameProducer::new(info, stamp);
+        let body = frame.body();
         self.push(Slot { stamp, body })?;
         Ok(frame)
     }
@@ -271,7 +256,18 @@ impl GroupConsumer {
     /// Why the group or the frame was aborted; [`Error::Old`] when the track
     /// let the group go before this handle had read it.
     pub async fn read_frame(&mut self) -> Result<Option<Bytes>> {
-        let Some(frame) = self.begin_frame().await? else {
+        if self.partial.is_none() {
+            match self.next_slot().await? {
+                // Most frames take no detour.
+                Some(Slot {
+                    body: Body::One(piece),
+                    ..
+                }) => return Ok(Some(piece)),
+                Some(slot) => self.partial = Some(slot.into()),
+                None => return Ok(None),
+            }
+        }
+        let Some(frame) = &mut self.partial else {
             return Ok(None);
         };
         let result = frame.read_all().await.map(Some);
@@ -285,7 +281,8 @@ impl GroupConsumer {
     /// # Errors
     /// As [`Self::read_frame`].
     pub async fn read_frame_chunks(&mut self) -> Result<Option<Vec<Bytes>>> {
-        let Some(frame) = self.begin_frame().await? else {
+        self.partial = self.next_frame().await?;
+        let Some(frame) = &mut self.partial else {
             return Ok(None);
         };
         let result = frame.read_chunks().await.map(Some);
@@ -302,10 +299,8 @@ impl GroupConsumer {
         if let Some(frame) = self.partial.take() {
             return Ok(Some(frame));
         }
-        let index = self.index;
-        let frame = self.state.next(|group| group.frame(index)).await?;
-        self.index += usize::from(frame.is_some());
-        Ok(frame)
+        let slot = self.next_slot().await?;
+        Ok(slot.map(FrameConsumer::from))
     }
 
     /// Resolves when the track lets the group go. Cancel safe.
@@ -313,9 +308,11 @@ impl GroupConsumer {
         self.state.wait(|group| group.is_old.then_some(())).await;
     }
 
-    async fn begin_frame(&mut self) -> Result<Option<&mut FrameConsumer>> {
-        self.partial = self.next_frame().await?;
-        Ok(self.partial.as_mut())
+    async fn next_slot(&mut self) -> Result<Option<Slot>> {
+        let index = self.index;
+        let slot = self.state.next(|group| group.slot(index)).await?;
+        self.index += usize::from(slot.is_some());
+        Ok(slot)
     }
 
     pub(super) fn share(&self) -> SharedGroup {
@@ -367,9 +364,7 @@ impl SharedGroup {
             std::mem::take(&mut group.frames)
         });
         for frame in frames {
-            if let Body::Live(_, state) = frame.body {
-                state.end(Err(Error::Old));
-            }
+            frame.body.end(Error::Old);
         }
         if !self.state.has_ended() {
             self.state.end(Err(Error::Old));

@@ -16,6 +16,7 @@ mod produce;
 mod stamp;
 mod time;
 mod track;
+mod waiters;
 
 pub use broadcast::*;
 pub use demand::*;

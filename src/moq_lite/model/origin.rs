@@ -2,10 +2,12 @@
 //!
 //! One lock guards an origin. Each path has a stack of broadcasts of which the
 //! newest is active; each consumer has at most one pending update per path, so
-//! a slow consumer costs no more than what it has still to learn.
+//! a slow consumer costs no more than what it has still to learn, and one that never
+//! asks costs nothing.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque, hash_map::Entry},
+    ops::Bound,
     sync::{Arc, Weak},
 };
 
@@ -33,13 +35,14 @@ impl Origin {
 #[derive(Default)]
 struct State {
     /// The last of each stack is active.
-    broadcasts: BTreeMap<String, Vec<Active>>,
+    broadcasts: Broadcasts,
     watchers: HashMap<u64, Watcher>,
     next_id: u64,
     producers: usize,
 }
 
-#[derive(Clone)]
+type Broadcasts = BTreeMap<Arc<str>, Vec<Arc<Active>>>;
+
 struct Active {
     id: u64,
     broadcast: BroadcastConsumer,
@@ -48,16 +51,29 @@ struct Active {
 /// What a consumer has still to be told.
 struct Watcher {
     prefixes: Vec<PathOwned>,
-    queue: VecDeque<String>,
-    news: HashMap<String, News>,
+    /// What was active first; `None` once all of that has been queued.
+    backlog: Option<Backlog>,
+    /// What has changed since.
+    queue: VecDeque<Arc<str>>,
+    news: HashMap<Arc<str>, News>,
     wake: Arc<Notify>,
+}
+
+/// The broadcasts that were there first, a few at a time.
+#[derive(Default)]
+struct Backlog {
+    queue: VecDeque<Arc<str>>,
+    /// The prefix below which to go on.
+    prefix: usize,
+    /// The last path below it that was looked at.
+    after: Option<Arc<str>>,
 }
 
 #[derive(Default)]
 struct News {
     /// The instance that the consumer knows.
     told: Option<u64>,
-    now: Option<Active>,
+    now: Option<Arc<Active>>,
     queued: bool,
 }
 
@@ -69,19 +85,19 @@ impl State {
 
     /// Tells every watcher of `path` which broadcast is active there.
     fn update(&mut self, path: &str) {
-        let now = self
-            .broadcasts
-            .get(path)
-            .and_then(|stack| stack.last())
-            .cloned();
+        let stack = self.broadcasts.get_key_value(path);
+        let (path, now) = match stack {
+            Some((path, stack)) => (path.clone(), stack.last()),
+            None => (path.into(), None),
+        };
         for watcher in self.watchers.values_mut() {
-            if covers(&watcher.prefixes, &Path::new(path)) {
-                watcher.update(path, now.clone());
+            if covers(&watcher.prefixes, &Path::new(&path)) {
+                watcher.update(&path, now.cloned());
             }
         }
     }
 
-    fn remove(&mut self, path: &str, id: u64) -> Option<Active> {
+    fn remove(&mut self, path: &str, id: u64) -> Option<Arc<Active>> {
         let stack = self.broadcasts.get_mut(path)?;
         let index = stack.iter().position(|active| active.id == id)?;
         let removed = stack.remove(index);
@@ -98,65 +114,99 @@ impl State {
     /// Whether the watcher will never have anything to tell again.
     fn is_over(&self, watcher: u64) -> bool {
         let watcher = self.watchers.get(&watcher);
-        self.producers == 0 && watcher.is_none_or(|watcher| watcher.news.is_empty())
+        let has_all = |watcher: &Watcher| watcher.backlog.is_none() && watcher.news.is_empty();
+        self.producers == 0 && watcher.is_none_or(has_all)
     }
 
     fn watch(&mut self, prefixes: &[PathOwned]) -> (u64, Arc<Notify>) {
-        let mut watcher = Watcher {
+        let watcher = Watcher {
             prefixes: prefixes.to_vec(),
+            backlog: Some(Backlog::default()),
             queue: VecDeque::new(),
             news: HashMap::new(),
             wake: Arc::default(),
         };
-        for prefix in prefixes {
-            for (path, stack) in below(&self.broadcasts, prefix.as_str()) {
-                watcher.update(path, stack.last().cloned());
-            }
-        }
         let (id, wake) = (self.id(), watcher.wake.clone());
         self.watchers.insert(id, watcher);
         (id, wake)
     }
+
+    fn next(&mut self, watcher: u64) -> Option<(Arc<str>, Option<BroadcastConsumer>)> {
+        let watcher = self.watchers.get_mut(&watcher)?;
+        while let Some(path) = watcher.next_path(&self.broadcasts) {
+            let next = watcher.tell(path);
+            if next.is_some() {
+                return next;
+            }
+        }
+        None
+    }
 }
 
 impl Watcher {
-    fn update(&mut self, path: &str, now: Option<Active>) {
-        let news = self.news.entry(path.to_owned()).or_default();
+    /// The next path that there may be something to tell about.
+    fn next_path(&mut self, broadcasts: &Broadcasts) -> Option<Arc<str>> {
+        while let Some(backlog) = &mut self.backlog {
+            if let Some(path) = backlog.queue.pop_front() {
+                return Some(path);
+            }
+            let Some(prefix) = self.prefixes.get(backlog.prefix) else {
+                self.backlog = None;
+                break;
+            };
+            let rest = below(broadcasts, prefix.as_str(), backlog.after.as_deref());
+            let mut last = None;
+            for (path, stack) in rest.take(BATCH) {
+                last = Some(path.clone());
+                // What has changed since is queued as a change.
+                if let Entry::Vacant(entry) = self.news.entry(path.clone()) {
+                    entry.insert(News {
+                        told: None,
+                        now: stack.last().cloned(),
+                        queued: true,
+                    });
+                    backlog.queue.push_back(path.clone());
+                }
+            }
+            backlog.prefix += usize::from(last.is_none());
+            backlog.after = last;
+        }
+        self.queue.pop_front()
+    }
+
+    fn update(&mut self, path: &Arc<str>, now: Option<Arc<Active>>) {
+        let news = self.news.entry(path.clone()).or_default();
         news.now = now;
         if !news.queued {
             news.queued = true;
-            self.queue.push_back(path.to_owned());
+            self.queue.push_back(path.clone());
         }
         self.wake.notify_waiters();
     }
 
     /// Updates of one path alternate between a broadcast and `None`.
-    fn next(&mut self) -> Option<(String, Option<BroadcastConsumer>)> {
-        while let Some(path) = self.queue.pop_front() {
-            let Some(news) = self.news.get_mut(&path) else {
-                continue;
-            };
-            news.queued = false;
-            let now = news.now.as_ref().map(|active| active.id);
-            if news.told == now {
-                if now.is_none() {
-                    self.news.remove(&path);
-                }
-            } else if news.told.take().is_some() {
-                if now.is_some() {
-                    news.queued = true;
-                    self.queue.push_front(path.clone());
-                } else {
-                    self.news.remove(&path);
-                }
-                return Some((path, None));
-            } else {
-                news.told = now;
-                let broadcast = news.now.as_ref().map(|active| active.broadcast.clone());
-                return Some((path, broadcast));
+    fn tell(&mut self, path: Arc<str>) -> Option<(Arc<str>, Option<BroadcastConsumer>)> {
+        let news = self.news.get_mut(&path)?;
+        news.queued = false;
+        let now = news.now.as_ref().map(|active| active.id);
+        if news.told == now {
+            if now.is_none() {
+                self.news.remove(&path);
             }
+            return None;
         }
-        None
+        if news.told.take().is_some() {
+            if now.is_some() {
+                news.queued = true;
+                self.queue.push_front(path.clone());
+            } else {
+                self.news.remove(&path);
+            }
+            return Some((path, None));
+        }
+        news.told = now;
+        let broadcast = news.now.as_ref().map(|active| active.broadcast.clone());
+        Some((path, broadcast))
     }
 }
 
@@ -256,11 +306,8 @@ impl OriginProducer {
                 id,
                 broadcast: broadcast.clone(),
             };
-            state
-                .broadcasts
-                .entry(path.to_string())
-                .or_default()
-                .push(active);
+            let stack = state.broadcasts.entry(path.as_str().into()).or_default();
+            stack.push(Arc::new(active));
             state.update(path.as_str());
             id
         };
@@ -389,9 +436,9 @@ impl OriginConsumer {
 
     /// The next change, if there is one already.
     pub fn try_announced(&mut self) -> Option<OriginAnnounce> {
-        let next = self.state.lock().watchers.get_mut(&self.id)?.next();
+        let next = self.state.lock().next(self.id);
         let (path, broadcast) = next?;
-        let path = Path::from(path).strip_prefix(&self.scope.root)?.to_owned();
+        let path = Path::new(&path).strip_prefix(&self.scope.root)?.to_owned();
         Some((path, broadcast))
     }
 
@@ -462,20 +509,28 @@ fn covers(prefixes: &[PathOwned], path: &Path) -> bool {
     prefixes.iter().any(|prefix| path.has_prefix(prefix))
 }
 
-/// Everything at `prefix` and below.
+/// Everything at `prefix` and below, behind `after` where that is given.
 fn below<'a, T>(
-    map: &'a BTreeMap<String, T>,
+    map: &'a BTreeMap<Arc<str>, T>,
     prefix: &str,
-) -> impl Iterator<Item = (&'a String, &'a T)> {
-    let exact = map.get_key_value(prefix).filter(|_| !prefix.is_empty());
+    after: Option<&str>,
+) -> impl Iterator<Item = (&'a Arc<str>, &'a T)> {
+    let first = after.is_none() && !prefix.is_empty();
+    let exact = first.then(|| map.get_key_value(prefix)).flatten();
     let start = if prefix.is_empty() {
         String::new()
     } else {
         format!("{prefix}/")
     };
-    let bound = start.clone();
-    let rest = map
-        .range(start..)
-        .take_while(move |(path, _)| path.starts_with(&bound));
-    exact.into_iter().chain(rest)
+    let begin = match after {
+        Some(after) if after >= start.as_str() => Bound::Excluded(after),
+        _ => Bound::Included(start.as_str()),
+    };
+    let rest = map.range::<str, _>((begin, Bound::Unbounded));
+    exact
+        .into_iter()
+        .chain(rest.take_while(move |(path, _)| path.starts_with(&start)))
 }
+
+/// Broadcasts that are queued at once.
+const BATCH: usize = 64;

@@ -466,28 +466,22 @@ impl TrackConsumer {
 /// The demand of one reader, in force until it is dropped.
 struct Wants {
     track: Shared<TrackState>,
-    id: u64,
     demand: Demand,
 }
 
 impl Wants {
     fn new(track: Shared<TrackState>, demand: Demand) -> Self {
-        let id = track.peek(|track| track.demands.join());
-        let wants = Self { track, id, demand };
-        wants.put(Some(wants.demand.clone()));
-        wants
+        track.revise(|track| track.demands.change(None, Some(&demand)));
+        Self { track, demand }
     }
 
     fn set(&mut self, demand: Demand) {
         if self.demand != demand {
-            self.demand = demand.clone();
-            self.put(Some(demand));
+            let old = std::mem::replace(&mut self.demand, demand);
+            let new = &self.demand;
+            self.track
+                .revise(|track| track.demands.change(Some(&old), Some(new)));
         }
-    }
-
-    fn put(&self, demand: Option<Demand>) {
-        self.track
-            .revise(|track| track.demands.set(self.id, demand));
     }
 }
 
@@ -499,7 +493,8 @@ impl Clone for Wants {
 
 impl Drop for Wants {
     fn drop(&mut self) {
-        self.put(None);
+        self.track
+            .revise(|track| track.demands.change(Some(&self.demand), None));
     }
 }
 

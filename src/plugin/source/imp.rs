@@ -20,7 +20,8 @@ use crate::{
     moq_lite::Origin,
     plugin::{
         control::Control,
-        link::{Media, Status},
+        link::{Media, Report, Status},
+        listening,
         settings::{self, wrong},
     },
 };
@@ -59,7 +60,11 @@ impl ObjectSubclass for MoqSrc {
 
 impl ObjectImpl for MoqSrc {
     fn signals() -> &'static [glib::subclass::Signal] {
-        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(browse::signals);
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            let mut signals = browse::signals();
+            signals.push(listening::authorize_signal());
+            signals
+        });
         SIGNALS.as_ref()
     }
 
@@ -282,7 +287,12 @@ impl MoqSrc {
 
     /// What the property `stats` says.
     pub(super) fn stats(&self) -> gst::Structure {
-        stats::structure(&self.status(), self.run().as_deref())
+        let report = match &*self.state.lock() {
+            State::Stopped => Report::default(),
+            State::Started(started) => started.control.report(),
+        };
+        let status = self.status().stats("moqsrc-stats");
+        stats::structure(report.add(status, "publishers"), self.run().as_deref())
     }
 
     /// What runs now.
