@@ -25,6 +25,12 @@ fn quality(width: u32, height: u32, frame: usize) -> Config {
     config
 }
 
+/// How often in a row each width came.
+fn runs(widths: &[i32]) -> Vec<(i32, usize)> {
+    let runs = widths.chunk_by(|one, other| one == other);
+    runs.map(|run| (run[0], run.len())).collect()
+}
+
 #[test]
 fn the_picture_follows_what_the_network_carries() {
     let publisher = Publisher::new();
@@ -57,7 +63,7 @@ fn the_picture_follows_what_the_network_carries() {
             widths.len() >= count && widths.iter().rev().take(count).all(|other| *other == width)
         };
         while !shows(&widths) {
-            assert!(Instant::now() < deadline, "no {width}: {widths:?}");
+            assert!(Instant::now() < deadline, "no {width}: {:?}", runs(&widths));
             let time = FRAME * frame;
             std::thread::sleep(time.saturating_sub(begin.elapsed()));
             let keyframe = u64::from(frame).is_multiple_of(GROUP);
