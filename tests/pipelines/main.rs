@@ -2,9 +2,11 @@
 #![cfg(feature = "plugin")]
 
 mod access;
+mod codecs;
 mod errors;
 mod file;
 mod fragments;
+mod media;
 mod players;
 mod support;
 mod tokens;

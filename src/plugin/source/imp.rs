@@ -17,6 +17,7 @@ use super::{
     stats,
 };
 use crate::{
+    media::Kind,
     moq_lite::Origin,
     plugin::{
         control::Control,
@@ -142,8 +143,10 @@ impl ElementImpl for MoqSrc {
                     .expect("the name and the caps are valid")
             };
             vec![
-                template("video_%u", caps::video_template()),
-                template("audio_%u", caps::audio_template()),
+                template("video_%u", caps::template(Kind::Video)),
+                template("audio_%u", caps::template(Kind::Audio)),
+                template("text_%u", caps::template(Kind::Text)),
+                template("data_%u", caps::template(Kind::Data)),
             ]
         });
         TEMPLATES.as_ref()
