@@ -26,12 +26,14 @@ pub(super) struct Settings {
     limits: Limits,
     certificate_file: Option<String>,
     private_key_file: Option<String>,
+    http_root: Option<String>,
     certificate_database_file: Option<String>,
     certificate_fingerprints: Option<String>,
     tls_disable_verify: bool,
     websocket: bool,
     auto_reconnect: bool,
     timeout: u32,
+    max_reconnects: i32,
     idle_timeout: u64,
     keep_alive: u64,
     congestion: Congestion,
@@ -50,12 +52,14 @@ impl Default for Settings {
             limits: Limits::default(),
             certificate_file: None,
             private_key_file: None,
+            http_root: None,
             certificate_database_file: None,
             certificate_fingerprints: None,
             tls_disable_verify: false,
             websocket: true,
             auto_reconnect: true,
             timeout: 0,
+            max_reconnects: -1,
             idle_timeout: millis(quic.idle_timeout),
             keep_alive: millis(quic.keep_alive),
             congestion: Congestion::Cubic,
@@ -118,13 +122,18 @@ impl Settings {
             text(
                 "certificate-file",
                 "Certificate file",
-                "PEM file of the certificate chain shown to peers of listen (a short-lived one is made when null), or, \
-                 without listen, of the client certificate",
+                "PEM file of the certificate chain shown to peers of listen, read again when it changes (a short-lived one \
+                 is made when null), or, without listen, of the client certificate",
             ),
             text(
                 "private-key-file",
                 "Private key file",
                 "PEM file of the private key of certificate-file",
+            ),
+            text(
+                "http-root",
+                "HTTP root",
+                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to publish",
             ),
             text(
                 "certificate-database-file",
@@ -164,6 +173,16 @@ impl Settings {
                 .default_value(default.timeout)
                 .mutable_playing()
                 .build(),
+            glib::ParamSpecInt::builder("max-reconnects")
+                .nick("Maximum number of reconnects")
+                .blurb(
+                    "Give up after so many attempts to connect that failed in a row, not counting the first; -1 = \
+                     never",
+                )
+                .minimum(-1)
+                .default_value(default.max_reconnects)
+                .mutable_playing()
+                .build(),
             glib::ParamSpecUInt64::builder("quic-idle-timeout")
                 .nick("QUIC idle timeout")
                 .blurb("A connection that is silent for this many milliseconds is lost; 0 = never")
@@ -196,7 +215,7 @@ impl Settings {
                 .build(),
             glib::ParamSpecUInt64::builder("estimated-send-bitrate")
                 .nick("Estimated send bitrate")
-                .blurb("What the newest session could send now, in bit/s, as congestion control sees it; 0 = not known")
+                .blurb("What could be sent now to the server of url, or else to the slowest peer of listen, in bit/s, as congestion control sees it; 0 = not known")
                 .read_only()
                 .build(),
             glib::ParamSpecUInt64::builder("estimated-recv-bitrate")
@@ -233,12 +252,14 @@ impl Settings {
             "max-sessions-per-address" => self.limits.sessions_per_address = number(value),
             "certificate-file" => self.certificate_file = taken(value),
             "private-key-file" => self.private_key_file = taken(value),
+            "http-root" => self.http_root = taken(value),
             "certificate-database-file" => self.certificate_database_file = taken(value),
             "certificate-fingerprints" => self.certificate_fingerprints = taken(value),
             "tls-disable-verify" => self.tls_disable_verify = taken(value),
             "websocket" => self.websocket = taken(value),
             "auto-reconnect" => self.auto_reconnect = taken(value),
             "timeout" => self.timeout = taken(value),
+            "max-reconnects" => self.max_reconnects = taken(value),
             "quic-idle-timeout" => self.idle_timeout = taken(value),
             "quic-keep-alive" => self.keep_alive = taken(value),
             "congestion-controller" => self.congestion = taken(value),
@@ -270,12 +291,14 @@ impl Settings {
             "max-sessions-per-address" => shown(self.limits.sessions_per_address),
             "certificate-file" => self.certificate_file.to_value(),
             "private-key-file" => self.private_key_file.to_value(),
+            "http-root" => self.http_root.to_value(),
             "certificate-database-file" => self.certificate_database_file.to_value(),
             "certificate-fingerprints" => self.certificate_fingerprints.to_value(),
             "tls-disable-verify" => self.tls_disable_verify.to_value(),
             "websocket" => self.websocket.to_value(),
             "auto-reconnect" => self.auto_reconnect.to_value(),
             "timeout" => self.timeout.to_value(),
+            "max-reconnects" => self.max_reconnects.to_value(),
             "quic-idle-timeout" => self.idle_timeout.to_value(),
             "quic-keep-alive" => self.keep_alive.to_value(),
             "congestion-controller" => self.congestion.to_value(),
@@ -322,6 +345,7 @@ impl Settings {
         Policy {
             auto_reconnect: self.auto_reconnect,
             timeout: (self.timeout > 0).then(|| Duration::from_millis(self.timeout.into())),
+            max_reconnects: u32::try_from(self.max_reconnects).ok(),
         }
     }
 
@@ -360,6 +384,7 @@ impl Settings {
         let listen = address.map(|address| net::ListenOptions {
             address: address.to_owned(),
             identity: identity.clone(),
+            http_root: filled(&self.http_root).map(PathBuf::from),
             quic: quic.clone(),
             protocols: PROTOCOLS.to_vec(),
         });
