@@ -24,6 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = ListenOptions {
         address,
         identity: None,
+        http_root: None,
         quic: Quic::default(),
         protocols: ALPNS.to_vec(),
     };
