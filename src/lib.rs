@@ -7,6 +7,7 @@
 //! | [`media`] | catalog, containers, codec configuration, fragmented MP4 | the transport's times and primitives |
 //! | [`publish`] | samples into groups and frames, and the catalog's upkeep | `media`, the model of `moq_lite` |
 //! | [`subscribe`] | a broadcast into samples | `media`, the model of `moq_lite` |
+//! | [`access`] | tokens, keys, and what they grant | paths and origins of `moq_lite` |
 //! | [`net`] | dialling and listening: QUIC, WebTransport, certificates | sockets; no media |
 //! | `plugin` | the elements; only with the feature `plugin` | GStreamer, and all of the above |
 //!
@@ -14,6 +15,7 @@
 //! consumers and never touch a socket; tasks of the one tokio runtime move bytes between the model
 //! and the network and never call into GStreamer.
 
+pub mod access;
 pub mod media;
 pub mod moq_lite;
 pub mod net;

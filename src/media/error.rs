@@ -9,8 +9,10 @@ pub enum Error {
     /// A frame does not start with a whole timestamp.
     #[error("a frame of {0} bytes is too short for its timestamp")]
     Timestamp(usize),
-    /// The frames of a track say nothing about time.
-    #[error("its frames hold no times")]
+    /// A frame of payload alone came over a transport that has no times for frames.
+    #[error(
+        "frames of data have their times in versions from moq-lite-05 on, and the session is of an older one"
+    )]
     Untimed,
     /// A LOC frame whose properties make no sense.
     #[error("LOC: {0}")]

@@ -5,6 +5,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// The codec string.
 pub const CODEC: &str = "pcm";
 
+/// The bytes of a sample of one channel.
+pub const SAMPLE_SIZE: u64 = 4;
+
 /// Integers of 16 bits, least significant byte first, as floats. Nothing is lost. A byte too many is
 /// left out.
 pub fn from_s16(samples: &[u8]) -> Bytes {

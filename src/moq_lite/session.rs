@@ -111,6 +111,12 @@ impl Session {
         self.transport.close(&err, self.version.session_code());
     }
 
+    /// As [`Self::close`] while others hold the session too; it has ended once
+    /// [`Self::closed`] says so.
+    pub(crate) fn end(&self, err: Error) {
+        self.transport.close(&err, self.version.session_code());
+    }
+
     /// Waits until the session has ended, for whatever reason. Cancel safe.
     ///
     /// # Errors

@@ -15,6 +15,7 @@
 //! | `target` | which URLs mean what, and how they are printed |
 //! | `tls` | whom a client trusts |
 //! | `certificate` | who a server is: PEM files, or a short-lived certificate made here |
+//! | `host` | what counts as one host when each may have so much |
 //! | `fingerprint` | SHA-256 of a certificate |
 //! | `quic` | transport parameters |
 //! | `socket` | dual-stack sockets, and one that lets go of its port at once |
@@ -26,6 +27,7 @@ mod connect;
 mod error;
 mod fallback;
 mod fingerprint;
+mod host;
 mod http;
 mod listen;
 mod quic;
@@ -40,6 +42,7 @@ pub use connect::{ConnectOptions, Connected, connect};
 pub use error::{Error, Failure, Kind};
 pub use fallback::WebSocket;
 pub use fingerprint::Fingerprint;
+pub use host::Host;
 pub use listen::{Accepted, ListenOptions, Listener};
 pub use quic::{Congestion, Quic};
 pub use target::redact;

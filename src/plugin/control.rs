@@ -15,7 +15,8 @@ use std::{
 use gst::{DebugCategory, ErrorMessage, ProgressType, glib, prelude::*};
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Event, Link, Media, Phase, Plan, Policy, Sessions, Status};
+use super::link::{Event, Link, Media, Phase, Plan, Policy, Report, Sessions, Status};
+use super::listening;
 use crate::net;
 
 /// The running sessions of an element, and the thread that speaks for them.
@@ -98,6 +99,11 @@ impl Control {
     /// What is known of the sessions now.
     pub(super) fn status(&self) -> Status {
         self.link.as_ref().map(Link::status).unwrap_or_default()
+    }
+
+    /// What came to the open port.
+    pub(super) fn report(&self) -> Report {
+        self.link.as_ref().map(Link::report).unwrap_or_default()
     }
 
     /// What the sessions carry.
@@ -191,7 +197,13 @@ impl Speaker {
                 progress(element, ProgressType::Error, &reason);
                 element.post_error_message(message(class, &reason));
             }
-            Event::Changed => {}
+            Event::Asked(question) => {
+                let allowed = listening::authorize(element, &question.visit);
+                // The peer may have left meanwhile.
+                let _ = question.answer.send(allowed);
+            }
+            Event::Arrived(viewer) => listening::emit(element, listening::ADDED, &viewer),
+            Event::Left(viewer) => listening::emit(element, listening::REMOVED, &viewer),
         }
     }
 

@@ -4,11 +4,14 @@
 //! know lies in one status cell; what the application must be told goes into one queue of events,
 //! which the element's control thread empties.
 
+mod access;
 mod client;
 mod forward;
 pub(super) mod list;
+mod refused;
 mod server;
 mod sessions;
+mod viewers;
 
 use std::{
     net::SocketAddr,
@@ -26,15 +29,43 @@ pub(super) use sessions::{Sessions, Traffic};
 
 use super::runtime;
 use crate::{
+    access::Keys,
     moq_lite::{OriginConsumer, OriginProducer, PathOwned, Session},
     net,
 };
+
+pub(super) use access::{Question, Visit};
+pub(super) use viewers::Viewer;
+
+use refused::{Counts, Refused};
+use viewers::Viewers;
 
 /// What to run.
 pub(super) struct Plan {
     pub(super) connect: Option<net::ConnectOptions>,
     pub(super) listen: Option<net::ListenOptions>,
     pub(super) policy: Policy,
+    /// Whose tokens open the port; without them it is open to all.
+    pub(super) keys: Option<Keys>,
+    pub(super) limits: Limits,
+}
+
+/// What peers may take of a listening element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Sessions at the same time.
+    pub(super) sessions: usize,
+    /// Sessions of one address at the same time.
+    pub(super) sessions_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 1024,
+            sessions_per_address: 256,
+        }
+    }
 }
 
 /// What may change while sessions run.
@@ -112,6 +143,34 @@ impl Status {
     }
 }
 
+/// What came to the open port.
+pub(super) struct Report {
+    viewers: Vec<gst::Structure>,
+    refused: gst::Structure,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            viewers: Vec::new(),
+            refused: Counts::default().structure(),
+        }
+    }
+}
+
+impl Report {
+    /// Adds it to `stats`; `viewers` is the name of what comes.
+    pub(super) fn add(
+        self,
+        stats: gst::structure::Builder,
+        viewers: &str,
+    ) -> gst::structure::Builder {
+        stats
+            .field(viewers, gst::Array::new(self.viewers))
+            .field("refused", self.refused)
+    }
+}
+
 /// An open port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Listening {
@@ -121,7 +180,6 @@ pub(super) struct Listening {
 }
 
 /// What the application is to be told.
-#[derive(Debug)]
 pub(super) enum Event {
     /// The first attempt begins, or another one after a lost session.
     Connecting { host: String, again: bool },
@@ -133,14 +191,20 @@ pub(super) enum Event {
     Warning(String),
     /// Nothing more will happen by itself.
     Failed { class: net::Kind, reason: String },
-    /// The status changed otherwise.
-    Changed,
+    /// A peer asks to be let in.
+    Asked(Question),
+    /// A peer was let in.
+    Arrived(Arc<Viewer>),
+    /// It is gone.
+    Left(Arc<Viewer>),
 }
 
 /// Running sessions. Dropping it ends them and frees the port before it returns.
 pub(super) struct Link {
     policy: watch::Sender<Policy>,
     status: watch::Receiver<Status>,
+    viewers: Viewers,
+    refused: Counts,
     sessions: Sessions,
     stop: watch::Sender<bool>,
     ended: std_mpsc::Receiver<Never>,
@@ -154,6 +218,10 @@ enum Never {}
 #[derive(Clone)]
 struct Context {
     media: Media,
+    keys: Option<Keys>,
+    limits: Limits,
+    viewers: Viewers,
+    refused: Counts,
     policy: watch::Receiver<Policy>,
     status: watch::Sender<Status>,
     sessions: Sessions,
@@ -175,9 +243,14 @@ impl Link {
         let (stop, stops) = watch::channel(false);
         let (events, queue) = mpsc::channel(EVENTS);
         let (ending, ended) = std_mpsc::channel();
+        let (viewers, refused) = (Viewers::default(), Counts::default());
         let sessions = Sessions::default();
         let context = Context {
             media,
+            keys: plan.keys,
+            limits: plan.limits,
+            viewers: viewers.clone(),
+            refused: refused.clone(),
             policy: policies,
             status,
             sessions: sessions.clone(),
@@ -201,6 +274,8 @@ impl Link {
         let link = Self {
             policy,
             status: statuses,
+            viewers,
+            refused,
             sessions,
             stop,
             ended,
@@ -220,6 +295,14 @@ impl Link {
     /// What the sessions carry.
     pub(super) fn sessions(&self) -> Sessions {
         self.sessions.clone()
+    }
+
+    /// What came to the open port.
+    pub(super) fn report(&self) -> Report {
+        Report {
+            viewers: self.viewers.structures(),
+            refused: self.refused.structure(),
+        }
     }
 
     /// A view of the status that outlives the link.
@@ -251,6 +334,14 @@ impl Context {
     async fn tell(&self, event: Event) {
         // The queue is closed when the element has stopped: then nobody wants to know.
         let _ = self.events.send(event).await;
+    }
+
+    /// Counts what was turned away, and says it now and then. Peers cannot make it wait, nor fill the queue.
+    fn refuse(&self, refused: Refused, sentence: impl FnOnce() -> String) {
+        if self.refused.add(refused) {
+            let told = self.events.try_send(Event::Warning(sentence()));
+            tracing::debug!(?refused, told = told.is_ok(), "turned away");
+        }
     }
 
     async fn failed(&self, class: net::Kind, reason: String) {

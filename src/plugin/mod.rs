@@ -6,11 +6,13 @@
 //! | `settings` | the properties that both elements have, and what they mean together |
 //! | `link` | the sessions of one element: tasks on the runtime, a status cell, a queue of events |
 //! | `control` | the thread of one element that tells the application what the link reports |
+//! | `listening` | the signals of an element that serves peers |
 //! | `runtime` | the tokio runtime of the process |
 //! | `logging` | debug categories, and the transport's log among them |
 
 mod control;
 mod link;
+mod listening;
 mod logging;
 mod runtime;
 mod settings;

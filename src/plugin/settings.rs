@@ -7,9 +7,10 @@ use url::Url;
 
 use super::{
     PROTOCOLS,
-    link::{Phase, Plan, Policy, Status},
+    link::{Limits, Phase, Plan, Policy, Status},
 };
 use crate::{
+    access::Keys,
     moq_lite::{AsPath, PathOwned},
     net,
 };
@@ -21,6 +22,8 @@ pub(super) struct Settings {
     broadcast: Option<String>,
     listen: Option<String>,
     auth_token: Option<String>,
+    auth_key: Option<String>,
+    limits: Limits,
     certificate_file: Option<String>,
     private_key_file: Option<String>,
     certificate_database_file: Option<String>,
@@ -43,6 +46,8 @@ impl Default for Settings {
             broadcast: None,
             listen: None,
             auth_token: None,
+            auth_key: None,
+            limits: Limits::default(),
             certificate_file: None,
             private_key_file: None,
             certificate_database_file: None,
@@ -90,6 +95,25 @@ impl Settings {
                 "Authentication token",
                 "Token (JWT) sent as jwt= in the query of the request; over raw QUIC it goes along with moq-transport and \
                  from moq-lite-05 on; reads back as ***",
+            ),
+            text(
+                "auth-key",
+                "Authentication key",
+                "With listen: file of the key (JWK or JWK set; HS256, RS256, ES256 or EdDSA) whose tokens open the port, or \
+                 the JSON itself, which reads back as ***. A token (jwt= in the query) then grants what its claims root, get \
+                 and put say until exp. Null: peers need no token",
+            ),
+            count(
+                "max-sessions",
+                "Most sessions",
+                "With listen: sessions that peers may have open at the same time",
+                default.limits.sessions,
+            ),
+            count(
+                "max-sessions-per-address",
+                "Most sessions of an address",
+                "With listen: sessions that one address (of IPv6: one /64 network) may have open at the same time",
+                default.limits.sessions_per_address,
             ),
             text(
                 "certificate-file",
@@ -204,6 +228,9 @@ impl Settings {
             "broadcast" => self.broadcast = taken(value),
             "listen" => self.listen = taken(value),
             "auth-token" => self.auth_token = taken(value),
+            "auth-key" => self.auth_key = taken(value),
+            "max-sessions" => self.limits.sessions = number(value),
+            "max-sessions-per-address" => self.limits.sessions_per_address = number(value),
             "certificate-file" => self.certificate_file = taken(value),
             "private-key-file" => self.private_key_file = taken(value),
             "certificate-database-file" => self.certificate_database_file = taken(value),
@@ -234,6 +261,13 @@ impl Settings {
             "listen" => self.listen.to_value(),
             "listen-address" => status.listening.map(|on| on.address.to_string()).to_value(),
             "auth-token" => self.auth_token.as_ref().map(|_| "***").to_value(),
+            "auth-key" => {
+                let key = self.auth_key.as_deref();
+                key.map(|key| if is_json(key) { "***" } else { key })
+                    .to_value()
+            }
+            "max-sessions" => shown(self.limits.sessions),
+            "max-sessions-per-address" => shown(self.limits.sessions_per_address),
             "certificate-file" => self.certificate_file.to_value(),
             "private-key-file" => self.private_key_file.to_value(),
             "certificate-database-file" => self.certificate_database_file.to_value(),
@@ -337,6 +371,38 @@ impl Settings {
             connect,
             listen,
             policy: self.policy(),
+            keys: self.keys()?,
+            limits: self.limits,
+        })
+    }
+
+    /// The keys whose tokens open the port.
+    fn keys(&self) -> Result<Option<Keys>, gst::ErrorMessage> {
+        let Some(key) = filled(&self.auth_key) else {
+            return Ok(None);
+        };
+        if filled(&self.listen).is_none() {
+            return Err(wrong(
+                "auth-key is set without listen: it is for tokens of peers that come here; auth-token is what to show \
+                 a server",
+            ));
+        }
+        if is_json(key) {
+            let keys = Keys::parse(key);
+            return keys
+                .map(Some)
+                .map_err(|error| wrong(format!("The key in auth-key cannot be used: {error}")));
+        }
+        let text = std::fs::read_to_string(key).map_err(|error| {
+            wrong(format!(
+                "The file {key} of auth-key cannot be read: {error}"
+            ))
+        })?;
+        let keys = Keys::parse(&text);
+        keys.map(Some).map_err(|error| {
+            wrong(format!(
+                "The file {key} of auth-key holds no key that can be used: {error}"
+            ))
         })
     }
 
@@ -425,6 +491,35 @@ fn text(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::Pa
         .blurb(blurb)
         .mutable_ready()
         .build()
+}
+
+/// A number of things of which there may be one at least.
+fn count(
+    name: &'static str,
+    nick: &'static str,
+    blurb: &'static str,
+    default: usize,
+) -> glib::ParamSpec {
+    glib::ParamSpecUInt::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .minimum(1)
+        .default_value(u32::try_from(default).unwrap_or(u32::MAX))
+        .mutable_ready()
+        .build()
+}
+
+fn number(value: &glib::Value) -> usize {
+    usize::try_from(taken::<u32>(value)).unwrap_or(usize::MAX)
+}
+
+fn shown(number: usize) -> glib::Value {
+    u32::try_from(number).unwrap_or(u32::MAX).to_value()
+}
+
+/// Whether the key itself stands in the property.
+fn is_json(key: &str) -> bool {
+    key.trim_start().starts_with('{')
 }
 
 fn taken<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T

@@ -16,7 +16,7 @@ use crate::{
         catalog::Kind,
         container::{self, Reader},
     },
-    moq_lite::{self, BroadcastConsumer, GroupConsumer, Track, TrackConsumer},
+    moq_lite::{self, BroadcastConsumer, GroupConsumer, Timestamp, Track, TrackConsumer},
 };
 
 /// One coded picture, or one packet of sound.
@@ -80,7 +80,7 @@ struct Ended {
 
 /// What may happen while a group is read.
 enum Step {
-    Frame(moq_lite::Result<Option<Vec<Bytes>>>),
+    Frame(moq_lite::Result<Option<(Option<Timestamp>, Vec<Bytes>)>>),
     Group(moq_lite::Result<Option<GroupConsumer>>),
     Timeout,
 }
@@ -179,8 +179,8 @@ impl SampleReader {
                 Step::Group(Ok(None)) => self.ended(Ok(())),
                 Step::Group(Err(err)) => self.ended(Err(err)),
                 Step::Timeout => self.skip(),
-                Step::Frame(Ok(Some(chunks))) => {
-                    if let Some(sample) = self.frame(chunks)? {
+                Step::Frame(Ok(Some((time, chunks)))) => {
+                    if let Some(sample) = self.frame(time, chunks)? {
                         return Ok(Some(sample));
                     }
                 }
@@ -216,7 +216,7 @@ impl SampleReader {
         let deadline = self.deadline();
         let frame = async {
             match &mut self.current {
-                Some(current) => current.group.read_frame_chunks().await,
+                Some(current) => current.group.read_timed_chunks().await,
                 None => future::pending().await,
             }
         };
@@ -290,8 +290,12 @@ impl SampleReader {
     }
 
     /// The first sample of a frame; `None` for a marker.
-    fn frame(&mut self, chunks: Vec<Bytes>) -> Result<Option<Sample>, Error> {
-        let mut samples = match self.container.read(chunks) {
+    fn frame(
+        &mut self,
+        time: Option<Timestamp>,
+        chunks: Vec<Bytes>,
+    ) -> Result<Option<Sample>, Error> {
+        let mut samples = match self.container.read(time, chunks) {
             Ok(samples) => VecDeque::from(samples),
             Err(error) => {
                 self.give_up();

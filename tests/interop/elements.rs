@@ -186,7 +186,7 @@ fn a_token_goes_along_over_either_binding_and_into_no_log() {
         let log = refused.whole_log();
         assert!(
             log.contains(
-                "The server does not allow this: check the path of url, broadcast and auth-token"
+                "The server does not allow this: check the path of url, broadcast and auth-token (it may have expired)"
             ),
             "{log}"
         );

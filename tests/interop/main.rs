@@ -4,12 +4,21 @@
 
 mod blocked;
 #[cfg(feature = "plugin")]
+mod codecs;
+#[cfg(feature = "plugin")]
 mod elements;
 mod ietf;
+#[cfg(feature = "plugin")]
+#[path = "../pipelines/media.rs"]
+mod media;
 #[path = "../common/pem.rs"]
 mod pem;
 mod relay;
 mod seed;
+#[cfg(feature = "plugin")]
+#[allow(dead_code)] // the pipelines use more of it
+#[path = "../pipelines/support.rs"]
+mod support;
 mod token;
 mod transport;
 mod websocket;

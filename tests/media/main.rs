@@ -2,6 +2,7 @@
 
 #[path = "../common/fmp4.rs"]
 mod build;
+mod containers;
 mod real;
 mod refused;
 mod shapes;

@@ -49,7 +49,7 @@ fn tracks_carry_the_catalogs_configuration() {
 
 #[test]
 fn an_unsupported_track_is_named_and_its_samples_are_left_out() {
-    let hevc = build::Track::new(7, 90_000, boxed("hvc1", &[&[0; 78]]));
+    let hevc = build::Track::new(7, 90_000, boxed("mp4v", &[&[0; 78]]));
     let stream = [
         header(&[hevc, audio()]),
         fragment(7, 0, 1, &[(b"no", true)]),
@@ -63,7 +63,7 @@ fn an_unsupported_track_is_named_and_its_samples_are_left_out() {
         .to_string();
     assert_eq!(
         reason,
-        "codec hvc1: only H.264, AAC and Opus are supported in MP4"
+        "codec mp4v: H.264, H.265, AV1, VP8, VP9, AAC, Opus, FLAC, MP3, AC-3 and floats are supported in MP4"
     );
     assert_eq!(samples(&stream), [sample(2, 0, 1, true, b"yes")]);
 }

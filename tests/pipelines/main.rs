@@ -1,9 +1,13 @@
 //! Whole pipelines in one process: moqsink serves, moqsrc plays.
 #![cfg(feature = "plugin")]
 
+mod access;
+mod codecs;
 mod errors;
 mod file;
 mod fragments;
+mod media;
 mod players;
 mod support;
+mod tokens;
 mod viewers;

@@ -39,6 +39,7 @@ pub(crate) struct Unit {
     pub(crate) time: gst::ClockTime,
     /// Running time of the pipeline when it passed.
     pub(crate) arrival: gst::ClockTime,
+    pub(crate) duration: Option<gst::ClockTime>,
     pub(crate) keyframe: bool,
     pub(crate) discont: bool,
 }
@@ -162,6 +163,7 @@ fn unit(pad: &gst::Pad, track: &Track, buffer: &gst::Buffer) -> Unit {
         arrival: element
             .and_then(|e| e.current_running_time())
             .unwrap_or_default(),
+        duration: buffer.duration(),
         keyframe: !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT),
         discont: buffer.flags().contains(gst::BufferFlags::DISCONT),
     }

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use gst::prelude::*;
 use gstmoq::{
-    media::{AudioConfig, Catalog, Config, Micros, VideoConfig, catalog, legacy},
+    media::{AudioConfig, Catalog, Config, Micros, VideoConfig, catalog, catalog::Clock, legacy},
     moq_lite::{
         BroadcastProducer, Client, GroupProducer, Origin, OriginProducer, Server, Track,
         TrackProducer,
@@ -142,6 +142,7 @@ impl Publisher {
             catalog,
             tracks: HashMap::new(),
             written: 0,
+            clock: None,
         };
         camera.announce(tracks);
         camera
@@ -164,12 +165,17 @@ pub(crate) struct Camera {
     tracks: HashMap<String, (TrackProducer, Option<GroupProducer>)>,
     /// Wraps: only tests that write little look at it.
     written: u8,
+    /// What the catalog says of the time of day, from the next one on.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl Camera {
     /// Publishes a catalog of these renditions.
     pub(crate) fn announce(&mut self, tracks: &[(&str, Config)]) {
-        let mut catalog = Catalog::default();
+        let mut catalog = Catalog {
+            clock: self.clock,
+            ..Catalog::default()
+        };
         for (name, config) in tracks {
             catalog.insert(*name, config.clone());
             let broadcast = &mut self.broadcast;

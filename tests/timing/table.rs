@@ -2,7 +2,7 @@
 
 use crate::{
     camera::FRAME,
-    viewer::{Log, Viewer},
+    viewer::{Log, Shown, Viewer},
 };
 
 /// What is printed, and what tests judge.
@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) missing: u64,
     /// Pictures shown after one that was taken later.
     pub(crate) backwards: usize,
+    /// Pictures that came after sinks had waited for them.
+    pub(crate) late: usize,
     pub(crate) skipped: u64,
 }
 
@@ -37,6 +39,9 @@ impl Row {
         let skews = viewer.skews();
         let skew = skews.iter().copied().max_by_key(|skew| skew.abs());
         let (missing, backwards) = order(&log);
+        let latency = viewer.stat("latency") as i64 + SLACK;
+        let is_late = |shown: &&Shown| shown.at - shown.due > latency;
+        let late = log.pictures.iter().filter(is_late).count();
         let row = Self {
             first: first.map(|shown| millis(shown.at - viewer.began)),
             age: first.map(|shown| millis(viewer.age(shown))),
@@ -44,11 +49,12 @@ impl Row {
             skew: skew.map(millis),
             missing,
             backwards,
+            late,
             skipped: viewer.stat("skipped-groups"),
         };
         let cell = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
         println!(
-            "| {name:36} | first {:>6} ms | its age {:>5} ms | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {missing:>3} missing | \
+            "| {name:36} | first {:>6} ms | its age {:>5} ms | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {late:>3} late | {missing:>3} missing | \
              {backwards} backwards | {:>3} groups skipped | {} refused |",
             cell(row.first),
             cell(row.age),
@@ -71,6 +77,9 @@ impl Row {
         );
     }
 }
+
+/// Sinks wait 20 ms for decoders; a busy machine may take as long again to show a picture.
+const SLACK: i64 = 40_000_000;
 
 fn order(log: &Log) -> (u64, usize) {
     let (mut missing, mut backwards) = (0, 0);

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use mp4_atom::FourCC;
 
 use super::movie::Unsupported;
-use super::{Error, boxes};
-use crate::media::{AudioConfig, Config, VideoConfig, aac::AudioSpecificConfig, h264::Avcc, opus};
+use super::{Error, boxes, visual};
+use crate::media::{AudioConfig, Config, aac::AudioSpecificConfig, flac, opus, pcm};
 
 /// The configuration of the first sample entry in the content of an `stsd` box, or why it cannot be used.
 pub(super) fn config(stsd: &Bytes) -> Result<Config, Unsupported> {
@@ -24,46 +24,24 @@ pub(super) fn config(stsd: &Bytes) -> Result<Config, Unsupported> {
     };
     let body = stsd.slice_ref(entry.body);
     match entry.kind.as_ref() {
-        b"avc1" | b"avc3" => video(entry.kind, &body).map(Config::Video),
+        b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"av01" | b"vp08" | b"vp09" => {
+            visual::config(entry.kind, &body).map(Config::Video)
+        }
         b"mp4a" => audio(entry.kind, &body, aac).map(Config::Audio),
         b"Opus" => audio(entry.kind, &body, opus_config).map(Config::Audio),
+        b"fLaC" => audio(entry.kind, &body, flac).map(Config::Audio),
+        b".mp3" => plain("mp3", &body).map(Config::Audio),
+        b"ac-3" => plain("ac-3", &body).map(Config::Audio),
+        b"ec-3" => plain("ec-3", &body).map(Config::Audio),
+        b"fpcm" => audio(entry.kind, &body, floats).map(Config::Audio),
         b"encv" | b"enca" => Err("it is encrypted".into()),
-        _ => Err("only H.264, AAC and Opus are supported in MP4".into()),
+        _ => Err("H.264, H.265, AV1, VP8, VP9, AAC, Opus, FLAC, MP3, AC-3 and floats are supported in MP4".into()),
     }
     .map_err(unsupported)
 }
 
-/// The size of a visual sample entry in front of its boxes.
-const VISUAL: usize = 78;
-/// The same of an audio sample entry in each of QuickTime's versions.
+/// The size of an audio sample entry in front of its boxes, in each of QuickTime's versions.
 const AUDIO: [usize; 3] = [28, 28 + 16, 28 + 36];
-
-fn video(kind: FourCC, entry: &Bytes) -> Result<VideoConfig, String> {
-    let children = entry.get(VISUAL..).ok_or("its sample entry is too short")?;
-    let size = |at: usize| u32::from(u16::from_be_bytes([entry[at], entry[at + 1]]));
-    let avcc = require(kind, children, b"avcC")?;
-    let description = entry.slice_ref(avcc);
-    let avcc = Avcc::parse(&description).map_err(|error| error.to_string())?;
-    let mut config = VideoConfig {
-        codec: avcc.codec(),
-        description: Some(description),
-        bitrate: find(kind, children, b"btrt")?.and_then(btrt),
-        ..Default::default()
-    };
-    let mut picture = (size(24), size(26));
-    if let Some(sps) = avcc.sps() {
-        picture = (sps.width, sps.height);
-        config.framerate = sps.framerate;
-        if let Some((width, height)) = sps.pixel_aspect.filter(|(width, height)| width != height) {
-            config.display_aspect_width = sps.width.checked_mul(width.into());
-            config.display_aspect_height = sps.height.checked_mul(height.into());
-        }
-    }
-    if picture.0 > 0 && picture.1 > 0 {
-        (config.coded_width, config.coded_height) = (Some(picture.0), Some(picture.1));
-    }
-    Ok(config)
-}
 
 /// The boxes of an audio sample entry, wherever they start, into a configuration.
 fn audio(
@@ -109,6 +87,10 @@ fn aac(kind: FourCC, entry: &Bytes, children: &[u8]) -> Result<AudioConfig, Stri
         .get(4..)
         .and_then(descriptor)
         .ok_or("its esds box is malformed")?;
+    if [0x69, 0x6b].contains(&object_type) {
+        let config = plain("mp3", entry)?;
+        return Ok(AudioConfig { bitrate, ..config });
+    }
     if ![0x40, 0x66, 0x67, 0x68].contains(&object_type) {
         return Err(format!("its object type {object_type:#04x} is not AAC"));
     }
@@ -119,6 +101,49 @@ fn aac(kind: FourCC, entry: &Bytes, children: &[u8]) -> Result<AudioConfig, Stri
         number_of_channels: config.channels.into(),
         bitrate,
         description: Some(entry.slice_ref(specific)),
+        ..Default::default()
+    })
+}
+
+fn flac(kind: FourCC, _entry: &Bytes, children: &[u8]) -> Result<AudioConfig, String> {
+    // Version and flags, then blocks with headers of four bytes: the first is the stream information.
+    let content = require(kind, children, b"dfLa")?.get(8..);
+    let info = flac::StreamInfo::parse(content.ok_or("its dfLa box is too short")?)
+        .map_err(|error| error.to_string())?;
+    Ok(AudioConfig {
+        codec: flac::CODEC.into(),
+        sample_rate: info.sample_rate,
+        number_of_channels: info.channels.into(),
+        description: Some(info.description()),
+        ..Default::default()
+    })
+}
+
+/// Sound that is not coded, in the one form that a catalog knows.
+fn floats(kind: FourCC, entry: &Bytes, children: &[u8]) -> Result<AudioConfig, String> {
+    let format = require(kind, children, b"pcmC")?;
+    match format.get(4..6) {
+        Some([flags, 32]) if flags & 1 == 1 => plain(pcm::CODEC, entry),
+        _ => Err("only floats of 32 bits, least significant byte first, are supported".into()),
+    }
+}
+
+/// A codec that needs no configuration but rate and channels, which are those of the sample entry.
+fn plain(codec: &str, entry: &Bytes) -> Result<AudioConfig, String> {
+    let field = |at: usize| {
+        let bytes = entry
+            .get(at..at + 2)
+            .ok_or("its sample entry is too short")?;
+        Ok::<_, String>(u32::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+    };
+    let (number_of_channels, sample_rate) = (field(16)?, field(24)?);
+    if number_of_channels == 0 || sample_rate == 0 {
+        return Err("its sample entry does not say channels and rate".into());
+    }
+    Ok(AudioConfig {
+        codec: codec.into(),
+        sample_rate,
+        number_of_channels,
         ..Default::default()
     })
 }
@@ -135,19 +160,27 @@ fn opus_config(kind: FourCC, _entry: &Bytes, children: &[u8]) -> Result<AudioCon
     })
 }
 
-fn find<'a>(kind: FourCC, children: &'a [u8], name: &[u8; 4]) -> Result<Option<&'a [u8]>, String> {
+pub(super) fn find<'a>(
+    kind: FourCC,
+    children: &'a [u8],
+    name: &[u8; 4],
+) -> Result<Option<&'a [u8]>, String> {
     let found = boxes::find(kind, children, name).map_err(|error: Error| error.to_string())?;
     Ok(found.map(|found| found.body))
 }
 
-fn require<'a>(kind: FourCC, children: &'a [u8], name: &[u8; 4]) -> Result<&'a [u8], String> {
+pub(super) fn require<'a>(
+    kind: FourCC,
+    children: &'a [u8],
+    name: &[u8; 4],
+) -> Result<&'a [u8], String> {
     boxes::require(kind, children, name)
         .map(|found| found.body)
         .map_err(|error| error.to_string())
 }
 
 /// The highest bit rate of a `btrt` box, or the average.
-fn btrt(body: &[u8]) -> Option<u64> {
+pub(super) fn btrt(body: &[u8]) -> Option<u64> {
     let (_, rates) = body.split_first_chunk::<4>()?;
     bitrate(rates)
 }
@@ -183,7 +216,9 @@ fn descriptor(data: &[u8]) -> Option<(u8, Option<u64>, &[u8])> {
     }
     let decoder = tagged(rest, DECODER)?;
     let (fixed, rest) = decoder.split_first_chunk::<13>()?;
-    Some((fixed[0], bitrate(&fixed[5..]), tagged(rest, SPECIFIC)?))
+    // Codecs that need no configuration have none.
+    let specific = tagged(rest, SPECIFIC).unwrap_or_default();
+    Some((fixed[0], bitrate(&fixed[5..]), specific))
 }
 
 /// The content of the first descriptor with this tag, which others may precede.
@@ -237,10 +272,10 @@ mod tests {
 
     #[test]
     fn an_unknown_sample_entry_is_named() {
-        let stsd = Bytes::from_static(b"\0\0\0\0\0\0\0\x01\0\0\0\x08hvc1");
+        let stsd = Bytes::from_static(b"\0\0\0\0\0\0\0\x01\0\0\0\x08mp4v");
         let expected = Unsupported {
-            codec: "hvc1".into(),
-            reason: "only H.264, AAC and Opus are supported in MP4".into(),
+            codec: "mp4v".into(),
+            reason: "H.264, H.265, AV1, VP8, VP9, AAC, Opus, FLAC, MP3, AC-3 and floats are supported in MP4".into(),
         };
         assert_eq!(config(&stsd), Err(expected));
         assert!(config(&Bytes::new()).is_err());

@@ -11,6 +11,7 @@ mod error;
 mod fragment;
 mod input;
 mod movie;
+mod visual;
 
 pub use demuxer::{Demuxer, Event, Sample};
 pub use error::Error;

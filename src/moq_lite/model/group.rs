@@ -290,6 +290,21 @@ impl GroupConsumer {
         result
     }
 
+    /// As [`Self::read_frame_chunks`], with the time of the frame if its producer said one.
+    /// Cancel safe.
+    pub(crate) async fn read_timed_chunks(
+        &mut self,
+    ) -> Result<Option<(Option<Timestamp>, Vec<Bytes>)>> {
+        self.partial = self.next_frame().await?;
+        let Some(frame) = &mut self.partial else {
+            return Ok(None);
+        };
+        let time = frame.timestamp();
+        let result = frame.read_chunks().await.map(|chunks| Some((time, chunks)));
+        self.partial = None;
+        result
+    }
+
     /// The next frame, complete or not, or `None` at the end of the group.
     /// Cancel safe.
     ///

@@ -309,8 +309,7 @@ fn sentence(text: &str) -> String {
 /// A session that lasted this long was a good one.
 const STABLE: Duration = Duration::from_secs(5);
 
-const UNAUTHORIZED: &str =
-    "The server does not allow this: check the path of url, broadcast and auth-token";
+const UNAUTHORIZED: &str = "The server does not allow this: check the path of url, broadcast and auth-token (it may have expired)";
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,20 @@
 //! The server: accepts sessions from an open port.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{task::JoinSet, time};
 use web_transport_trait::Session as _;
 
-use super::{Context, Event};
+use super::{
+    Context, Event,
+    access::{self, Visit},
+    refused::Refused,
+    viewers::{Full, Place, Viewer},
+};
 use crate::{
     moq_lite::{self, Server},
     net,
@@ -18,13 +27,15 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Some(accepted) if sessions.len() < MOST_SESSIONS => {
-                    sessions.spawn(serve(context.clone(), accepted));
-                }
-                Some(accepted) => {
-                    tracing::warn!(remote = %accepted.remote, "too many sessions, one refused");
-                    close(accepted.transport, &moq_lite::Error::TooLarge);
-                }
+                Some(accepted) => match context.viewers.enter(accepted.remote, &context.limits) {
+                    Ok(place) => {
+                        sessions.spawn(serve(context.clone(), accepted, place));
+                    }
+                    Err(full) => {
+                        context.refuse(Refused::Session, || sentence(full, &context, &accepted));
+                        close(accepted.transport, &moq_lite::Error::TooLarge);
+                    }
+                },
                 None => {
                     let reason = "The port is closed: no more sessions are accepted".to_owned();
                     return context.failed(net::Kind::System, reason).await;
@@ -47,8 +58,20 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
     }
 }
 
+fn sentence(full: Full, context: &Context, accepted: &net::Accepted) -> String {
+    let (limit, most) = match full {
+        Full::All => ("max-sessions", context.limits.sessions),
+        Full::Host => (
+            "max-sessions-per-address",
+            context.limits.sessions_per_address,
+        ),
+    };
+    let address = accepted.remote.ip();
+    format!("A session from {address} was refused: {limit} is {most}, and as many are open")
+}
+
 /// A session from its first byte to its end.
-async fn serve(context: Context, accepted: net::Accepted) {
+async fn serve(context: Context, accepted: net::Accepted, place: Place) {
     let remote = accepted.remote;
     let transport = accepted.transport;
     let carrier = transport.carrier();
@@ -57,17 +80,19 @@ async fn serve(context: Context, accepted: net::Accepted) {
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
     // The path that the peer asks for is the root of what it sees. On raw QUIC it stands in SETUP.
-    let path = request.path().unwrap_or(&accepted.path);
-    let path = path.split('?').next().unwrap_or_default();
-    let publish = context.media.publish.as_ref();
-    let consume = context.media.consume.as_ref();
-    let publish = publish.and_then(|origin| origin.with_root(path));
-    let consume = consume.and_then(|origin| origin.with_root(path));
-    if publish.is_none() && consume.is_none() {
-        tracing::debug!(%remote, path, "nothing to be seen there");
-        return request.reject(moq_lite::Error::Unauthorized);
-    }
-    let session = match request.accept(publish, consume).await {
+    let asked = request.path().unwrap_or(&accepted.path);
+    let visit = Visit::new(&context, asked, accepted.query.as_deref(), remote);
+    let admitted = match access::admit(&context, &visit).await {
+        Ok(admitted) => admitted,
+        Err(denied) => {
+            tracing::info!(?visit, %denied, "session refused");
+            context.refuse(Refused::Unauthorized, || {
+                format!("A session from {} was refused: {denied}", remote.ip())
+            });
+            return request.reject(moq_lite::Error::Unauthorized);
+        }
+    };
+    let session = match request.accept(admitted.publish, admitted.consume).await {
         Ok(session) => {
             Arc::new(session.with_congestion_window(move || transport.congestion_window()))
         }
@@ -75,19 +100,30 @@ async fn serve(context: Context, accepted: net::Accepted) {
     };
     let counted = context.session(&session, carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
-    context.tell(Event::Changed).await;
-    let closed = session.closed().await;
-    tracing::info!(%remote, ?closed, "session ended");
-    drop(counted);
-    context.tell(Event::Changed).await;
+    let viewer = Arc::new(Viewer {
+        id: context.viewers.next_id(),
+        address: remote,
+        path: visit.path,
+        carrier,
+        since: Instant::now(),
+        session,
+    });
+    let listed = context.viewers.list(viewer.clone());
+    context.tell(Event::Arrived(viewer.clone())).await;
+    tokio::select! {
+        closed = viewer.session.closed() => tracing::info!(%remote, ?closed, "session ended"),
+        () = access::expiry(admitted.expires) => {
+            tracing::info!(%remote, "the token has expired");
+            viewer.session.end(moq_lite::Error::Unauthorized);
+        }
+    }
+    drop((counted, listed, place));
+    context.tell(Event::Left(viewer)).await;
 }
 
 fn close(transport: net::Transport, error: &moq_lite::Error) {
     transport.close(error.to_code(), &error.to_string());
 }
-
-/// Sessions at the same time.
-const MOST_SESSIONS: usize = 1024;
 
 /// How long the packets that close the connections may take to leave.
 const GOODBYE: Duration = Duration::from_millis(40);

@@ -23,7 +23,7 @@ use crate::{
     plugin::{
         control::Control,
         link::{Media, Status},
-        settings,
+        listening, settings,
     },
     publish::{self, About, Input, Publisher, TrackOptions},
 };
@@ -135,7 +135,8 @@ impl MoqSink {
         })?;
         let origin = Origin::produce();
         let media = Media {
-            publish: Some(origin.consumer),
+            // There is nothing else, so who asks for anything else is told at once.
+            publish: origin.consumer.consume_only(std::slice::from_ref(&path)),
             consume: None,
             expected: None,
         };
@@ -193,7 +194,13 @@ impl MoqSink {
         for pad in self.pads() {
             sum.add(&pad.imp().stream().stats());
         }
-        pad::add(self.status().stats("moqsink-stats"), &sum).build()
+        let report = self
+            .state
+            .lock()
+            .as_ref()
+            .map(|started| started.control.report());
+        let stats = pad::add(self.status().stats("moqsink-stats"), &sum);
+        report.unwrap_or_default().add(stats, "viewers").build()
     }
 
     /// The latencies upstream of all pads as one.
@@ -251,6 +258,17 @@ impl ObjectImpl for MoqSink {
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(Options::properties);
         &PROPERTIES
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            let viewers = listening::viewer_signals();
+            viewers
+                .into_iter()
+                .chain([listening::authorize_signal()])
+                .collect()
+        });
+        &SIGNALS
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, property: &glib::ParamSpec) {

@@ -17,10 +17,12 @@ use super::{
     stats,
 };
 use crate::{
+    media::Kind,
     moq_lite::Origin,
     plugin::{
         control::Control,
-        link::{Media, Status},
+        link::{Media, Report, Status},
+        listening,
         settings::{self, wrong},
     },
 };
@@ -59,7 +61,11 @@ impl ObjectSubclass for MoqSrc {
 
 impl ObjectImpl for MoqSrc {
     fn signals() -> &'static [glib::subclass::Signal] {
-        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(browse::signals);
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            let mut signals = browse::signals();
+            signals.push(listening::authorize_signal());
+            signals
+        });
         SIGNALS.as_ref()
     }
 
@@ -137,8 +143,10 @@ impl ElementImpl for MoqSrc {
                     .expect("the name and the caps are valid")
             };
             vec![
-                template("video_%u", caps::video_template()),
-                template("audio_%u", caps::audio_template()),
+                template("video_%u", caps::template(Kind::Video)),
+                template("audio_%u", caps::template(Kind::Audio)),
+                template("text_%u", caps::template(Kind::Text)),
+                template("data_%u", caps::template(Kind::Data)),
             ]
         });
         TEMPLATES.as_ref()
@@ -282,7 +290,12 @@ impl MoqSrc {
 
     /// What the property `stats` says.
     pub(super) fn stats(&self) -> gst::Structure {
-        stats::structure(&self.status(), self.run().as_deref())
+        let report = match &*self.state.lock() {
+            State::Stopped => Report::default(),
+            State::Started(started) => started.control.report(),
+        };
+        let status = self.status().stats("moqsrc-stats");
+        stats::structure(report.add(status, "publishers"), self.run().as_deref())
     }
 
     /// What runs now.

@@ -45,6 +45,9 @@
 //! keyframe instead of the live edge, the backlog is moved behind the start of the pipeline as a whole, and the mapping stays
 //! as it is. What is shown is then behind by up to the length of a group.
 //!
+//! The 100 ms that `latency` is by default are enough for a packet in a hundred to be lost and sent again over a round trip of
+//! 50 ms without a picture being late; on a loopback interface or a studio network, 20 to 50 ms do.
+//!
 //! With `max-latency` above `latency`, the latency in effect follows the jitter in between, and a LATENCY message tells
 //! when it changes.
 //!
@@ -103,6 +106,14 @@
 //! When the publisher ends its broadcast, every pad gets EOS. When the broadcast merely vanishes,
 //! the pads stay and go on when it returns, unless `wait-for-broadcast` is off.
 //!
+//! ## Who may publish here
+//!
+//! With `listen` everybody may publish the broadcast, unless `auth-key` is set or the application says no. With `auth-key`,
+//! publishers need a token: a JWT as relays take it, signed with that key, in the query of the URL (`?jwt=`, from `auth-token`
+//! of `moqsink`), whose claim `put`, below `root`, covers the path of the broadcast. At the time of `exp` the session ends.
+//! The signal `authorize` (path, token, role, address) then asks the application: whoever returns `false` keeps the peer
+//! out, and so does no answer within five seconds; `role` is `publisher`. It comes from a thread of the element.
+//!
 //! ## Statistics
 //!
 //! | field | type | meaning |
@@ -111,6 +122,8 @@
 //! | `sessions-total` | uint64 | sessions that were opened in this run |
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
+//! | `publishers` | array of structures | the peers that came to `listen`, each as a viewer of `moqsink` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
 //! | `version` | string | the version that the newest session speaks; null before the first |
 //! | `rtt` | uint64 | smoothed round-trip time of the newest session in nanoseconds; 0 when not measured |
 //! | `bytes-sent`, `bytes-received` | uint64 | of the open sessions, with headers and what was sent twice |

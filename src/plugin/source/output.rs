@@ -9,7 +9,8 @@ use gst::{ClockTime, prelude::*};
 use tokio::sync::watch;
 
 use super::{
-    caps::Format,
+    caps::{Format, Payload},
+    imp::CAT,
     run::{Mapped, Run},
     stream::{Source, Stream},
     times::Timed,
@@ -57,10 +58,7 @@ impl Output {
         Self {
             run: run.clone(),
             stream: stream.clone(),
-            format: format.unwrap_or(Format {
-                caps: gst::Caps::new_empty(),
-                duration: None,
-            }),
+            format: format.unwrap_or_else(|| Format::whole(gst::Caps::new_empty(), None)),
             identity: stream.identity(),
             next: None,
             tags,
@@ -93,13 +91,28 @@ impl Output {
 
     /// Pushes a sample that is due as `mapped` says.
     pub(super) fn push(&mut self, timed: Timed, mapped: Mapped) -> Result<(), gst::FlowError> {
-        let pad = self.stream.pad().clone();
-        let sample = &timed.sample;
-        if sample.keyframe
+        if timed.sample.keyframe
             && let Some(next) = self.next.take()
         {
             self.introduce(next);
         }
+        match self.format.payload {
+            Payload::Whole => self.push_buffer(timed, mapped),
+            Payload::Cues => match timed.cues() {
+                Ok(cues) => cues
+                    .into_iter()
+                    .try_for_each(|cue| self.push_buffer(cue, mapped)),
+                Err(error) => {
+                    gst::warning!(CAT, obj = self.stream.pad(), "a text is left out: {error}");
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn push_buffer(&mut self, timed: Timed, mapped: Mapped) -> Result<(), gst::FlowError> {
+        let pad = self.stream.pad().clone();
+        let sample = &timed.sample;
         let (pts, dts) = (mapped.time(timed.pts()), mapped.time(timed.dts()));
         let shift = self.segment(mapped, dts);
         if let Some(tags) = self.tags.take().filter(|tags| tags.n_tags() > 0) {

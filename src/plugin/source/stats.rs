@@ -8,10 +8,9 @@ use std::{
 use gst::prelude::*;
 
 use super::{run::Run, stream::Stream};
-use crate::plugin::link::Status;
 
-/// The structure; of a run when there is one.
-pub(super) fn structure(status: &Status, run: Option<&Run>) -> gst::Structure {
+/// The structure: what is known of the sessions, and of a run when there is one.
+pub(super) fn structure(status: gst::structure::Builder, run: Option<&Run>) -> gst::Structure {
     let counters = run.map(|run| &run.counters);
     let [buffers, bytes, skipped, late] = counters.map_or([0; 4], |counters| {
         [
@@ -33,7 +32,6 @@ pub(super) fn structure(status: &Status, run: Option<&Run>) -> gst::Structure {
         .filter_map(|track| track.get::<u64>("jitter").ok())
         .max();
     status
-        .stats("moqsrc-stats")
         .field("buffers", buffers)
         .field("bytes", bytes)
         .field("skipped-groups", skipped)

@@ -1,13 +1,16 @@
 //! What containers leave out of the time of a sample: when to decode it, and how long it lasts.
 
+use std::time::Duration;
+
 use gst::ClockTime;
 
 use super::stream::Source;
 use crate::{
     media::{
-        Config, Reorder, container,
+        Config, Error, Micros, Reorder, container,
         h264::{self, Avcc, Sps},
-        opus,
+        opus, pcm,
+        vtt::{self, Cue},
     },
     subscribe::Sample,
 };
@@ -22,9 +25,18 @@ pub(super) struct Times {
     last: Option<i64>,
     /// Parameter sets lie in the samples, and say how the stream reorders.
     in_band: bool,
-    is_opus: bool,
-    /// How long one sample lasts, where all last equally long.
-    duration: Option<ClockTime>,
+    lasting: Lasting,
+}
+
+/// How long a sample lasts.
+#[derive(Clone, Copy)]
+enum Lasting {
+    /// As long as every other, where that is known.
+    Alike(Option<ClockTime>),
+    /// What the packet says.
+    Opus,
+    /// As long as it takes to play so many bytes at this rate.
+    Pcm { bytes_per_second: u64 },
 }
 
 impl Times {
@@ -49,8 +61,15 @@ impl Times {
             reorder,
             last: None,
             in_band: is_h264 && description.is_none(),
-            is_opus: config.codec() == opus::CODEC,
-            duration: format.duration,
+            lasting: match config {
+                Config::Audio(config) if config.codec == opus::CODEC => Lasting::Opus,
+                Config::Audio(config) if config.codec == pcm::CODEC => Lasting::Pcm {
+                    bytes_per_second: u64::from(config.sample_rate)
+                        * u64::from(config.number_of_channels)
+                        * pcm::SAMPLE_SIZE,
+                },
+                _ => Lasting::Alike(format.duration),
+            },
         }
     }
 
@@ -111,16 +130,19 @@ impl Times {
     }
 
     fn duration(&self, sample: &Sample) -> Option<ClockTime> {
-        if self.is_opus {
-            let duration = opus::packet_duration(&sample.payload)?;
-            return duration.try_into().ok();
-        }
         let said = || {
-            sample
-                .duration
-                .map(|time| ClockTime::from_useconds(time.as_micros() as u64))
+            let duration = sample.duration?;
+            Some(ClockTime::from_useconds(duration.as_micros() as u64))
         };
-        self.duration.or_else(said)
+        match self.lasting {
+            Lasting::Alike(duration) => duration.or_else(said),
+            Lasting::Opus => opus::packet_duration(&sample.payload)?.try_into().ok(),
+            Lasting::Pcm { bytes_per_second } => {
+                let nanos = sample.payload.len() as u128 * 1_000_000_000;
+                let nanos = nanos.checked_div(bytes_per_second.into())?;
+                u64::try_from(nanos).ok().map(ClockTime::from_nseconds)
+            }
+        }
     }
 }
 
@@ -143,11 +165,34 @@ impl Timed {
         self.decode.unwrap_or_else(|| self.pts())
     }
 
+    /// A sample for each cue of a WebVTT document, with plain text. The first is presented when the document is.
+    pub(super) fn cues(self) -> Result<Vec<Self>, Error> {
+        let cues = vtt::parse(&self.sample.payload)?;
+        let first = cues.first().map_or(Duration::ZERO, |cue| cue.start);
+        let timed = |cue: Cue| {
+            let after = Micros::try_from(cue.start.saturating_sub(first)).ok()?;
+            let sample = Sample {
+                pts: self.sample.pts.checked_add(after).ok()?,
+                payload: vtt::plain(&cue.text).into(),
+                ..self.sample.clone()
+            };
+            Some(Self {
+                sample,
+                decode: None,
+                duration: (cue.end - cue.start).try_into().ok(),
+            })
+        };
+        Ok(cues.into_iter().take(MAX_CUES).filter_map(timed).collect())
+    }
+
     /// Whether the two can differ.
     pub(super) fn has_dts(&self) -> bool {
         self.decode.is_some()
     }
 }
+
+/// The most cues that are taken from one document.
+const MAX_CUES: usize = 256;
 
 /// The presentation time in microseconds.
 fn micros(sample: &Sample) -> i64 {
