@@ -100,7 +100,7 @@ fn every_codec_comes_out_of_every_container_as_it_went_in() {
             let mut reader = Reader::new(&config).expect("our own entry");
             let read: Vec<_> = frames
                 .into_iter()
-                .flat_map(|frame| reader.read(vec![frame]).expect("our own frame"))
+                .flat_map(|frame| reader.read(None, vec![frame]).expect("our own frame"))
                 .collect();
             let sound = matches!(config, Config::Audio(_));
             for (read, sample) in read.iter().zip(samples()) {
@@ -163,12 +163,16 @@ fn a_fragment_holds_several_samples_and_no_copy_of_their_payload() {
     }
     let mut reader = Reader::new(&config).expect("our own entry");
     let chunks = frame.chunks.to_vec();
-    assert_eq!(reader.read(chunks).expect("our own frame"), samples());
+    assert_eq!(reader.read(None, chunks).expect("our own frame"), samples());
     // However the network cuts it.
     let whole = Bytes::from(frame.chunks.concat());
     for at in 0..whole.len() {
         let cut = vec![whole.slice(..at), whole.slice(at..)];
-        assert_eq!(reader.read(cut).expect("our own frame"), samples(), "{at}");
+        assert_eq!(
+            reader.read(None, cut).expect("our own frame"),
+            samples(),
+            "{at}"
+        );
     }
 }
 
@@ -186,7 +190,7 @@ fn decode_times_rise_whatever_samples_say() {
         let mut reader = Reader::new(&config).expect("our own entry");
         let read = frames
             .into_iter()
-            .flat_map(|frame| reader.read(vec![frame]).expect("our own"));
+            .flat_map(|frame| reader.read(None, vec![frame]).expect("our own"));
         let times: Vec<_> = read.map(|sample| (sample.timestamp, sample.dts)).collect();
         let expected: Vec<_> = samples
             .iter()
@@ -204,7 +208,7 @@ fn frames_that_are_cut_short_are_refused_and_the_next_is_read() {
         let mut reader = Reader::new(&config).expect("our own entry");
         let whole = &frames[0];
         for size in 0..whole.len() {
-            match reader.read(vec![whole.slice(..size)]) {
+            match reader.read(None, vec![whole.slice(..size)]) {
                 Err(_) => {}
                 // A shorter payload cannot be told where nothing says how long it is; none is a marker.
                 Ok(samples) => {
@@ -215,7 +219,7 @@ fn frames_that_are_cut_short_are_refused_and_the_next_is_read() {
                     );
                 }
             }
-            let read = reader.read(vec![whole.clone()]).expect("whole");
+            let read = reader.read(None, vec![whole.clone()]).expect("whole");
             assert_eq!(read.len(), 1, "{kind:?} after {size}");
         }
     }
@@ -266,7 +270,9 @@ fn fragments_of_other_publishers_are_read() {
         build::boxed("prft", &[&[0; 20]]),
         build::fragment(1, 18_000, 4500, &[(b"one", true), (b"two", false)]),
     ];
-    let read = reader.read(vec![frame.concat().into()]).expect("valid");
+    let read = reader
+        .read(None, vec![frame.concat().into()])
+        .expect("valid");
     let expected = [(100_000, true, &b"one"[..]), (150_000, false, b"two")].map(
         |(time, keyframe, payload)| Sample {
             timestamp: micros(time),
@@ -278,5 +284,5 @@ fn fragments_of_other_publishers_are_read() {
     );
     assert_eq!(read, expected);
     let other = build::fragment(2, 0, 1024, &[(b"sound", true)]);
-    assert_eq!(reader.read(vec![other.into()]), Ok(vec![]));
+    assert_eq!(reader.read(None, vec![other.into()]), Ok(vec![]));
 }
