@@ -30,12 +30,13 @@ impl Control {
     /// Opens the port if there is to be one, begins to connect, and from then on posts messages and
     /// notifications in the name of `element`.
     ///
-    /// An error is returned, not posted.
+    /// `second` is called in the same thread once a second. An error is returned, not posted.
     pub(super) fn start(
         element: &gst::Element,
         category: DebugCategory,
         plan: Plan,
         media: Media,
+        second: fn(&gst::Element),
     ) -> Result<Self, ErrorMessage> {
         if plan
             .connect
@@ -80,6 +81,7 @@ impl Control {
             category,
             silent: silent.clone(),
             status: link.watch(),
+            second,
             told: Status::default(),
         };
         thread::Builder::new()
@@ -142,6 +144,8 @@ struct Speaker {
     category: DebugCategory,
     silent: Arc<AtomicBool>,
     status: watch::Receiver<Status>,
+    /// What the element does once a second.
+    second: fn(&gst::Element),
     /// What notifications were sent for.
     told: Status,
 }
@@ -197,6 +201,7 @@ impl Speaker {
                 progress(element, ProgressType::Error, &reason);
                 element.post_error_message(message(class, &reason));
             }
+            Event::Second => (self.second)(element),
             Event::Asked(question) => {
                 let allowed = listening::authorize(element, &question.visit);
                 // The peer may have left meanwhile.

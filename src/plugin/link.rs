@@ -23,10 +23,12 @@ use gst::glib;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time,
 };
 
-pub(super) use sessions::{Sessions, Traffic};
+pub(super) use sessions::{Measured, Origin, Sessions, Traffic};
 
+use self::sessions::Listed;
 use super::runtime;
 use crate::{
     access::Keys,
@@ -75,6 +77,8 @@ pub(super) struct Policy {
     pub(super) auto_reconnect: bool,
     /// Give up connecting after this long.
     pub(super) timeout: Option<Duration>,
+    /// Give up after so many attempts in a row that failed, not counting the first.
+    pub(super) max_reconnects: Option<u32>,
 }
 
 /// What the sessions carry.
@@ -191,6 +195,8 @@ pub(super) enum Event {
     Warning(String),
     /// Nothing more will happen by itself.
     Failed { class: net::Kind, reason: String },
+    /// A second has passed.
+    Second,
     /// A peer asks to be let in.
     Asked(Question),
     /// A peer was let in.
@@ -359,22 +365,34 @@ impl Context {
         }
     }
 
-    /// Counts a session for as long as the guard lives.
-    fn session(&self, session: &Arc<Session>, carrier: net::Carrier) -> impl Drop + use<> {
-        struct Guard(watch::Sender<Status>);
+    /// Counts and lists a session for as long as the guard lives.
+    fn session(
+        &self,
+        session: &Arc<Session>,
+        origin: Origin,
+        remote: String,
+        carrier: net::Carrier,
+    ) -> impl Drop + use<> {
+        struct Guard {
+            status: watch::Sender<Status>,
+            _listed: Listed,
+        }
         impl Drop for Guard {
             fn drop(&mut self) {
-                self.0.send_modify(|status| status.sessions -= 1);
+                self.status.send_modify(|status| status.sessions -= 1);
             }
         }
-        self.sessions.add(session);
+        let listed = self.sessions.add(session, origin, remote, carrier);
         self.status.send_modify(|status| {
             status.version = Some(session.version_name());
             status.carrier = Some(carrier);
             status.sessions += 1;
             status.sessions_total += 1;
         });
-        Guard(self.status.clone())
+        Guard {
+            status: self.status.clone(),
+            _listed: listed,
+        }
     }
 }
 
@@ -385,6 +403,7 @@ async fn run(
     listener: Option<net::Listener>,
 ) {
     let mut tasks = JoinSet::new();
+    tasks.spawn(tick(context.clone()));
     if let Some(options) = connect {
         tasks.spawn(client::run(context.clone(), options));
     }
@@ -398,6 +417,22 @@ async fn run(
             let reason = "an internal error ended the connection; please report it".to_owned();
             context.failed(net::Kind::System, reason).await;
         }
+    }
+}
+
+/// Says that another second has passed.
+async fn tick(context: Context) {
+    let ticks = async {
+        let mut ticks = time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            context.tell(Event::Second).await;
+        }
+    };
+    tokio::select! {
+        () = ticks => {}
+        () = context.stopped() => {}
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Settings {
     websocket: bool,
     auto_reconnect: bool,
     timeout: u32,
+    max_reconnects: i32,
     idle_timeout: u64,
     keep_alive: u64,
     congestion: Congestion,
@@ -56,6 +57,7 @@ impl Default for Settings {
             websocket: true,
             auto_reconnect: true,
             timeout: 0,
+            max_reconnects: -1,
             idle_timeout: millis(quic.idle_timeout),
             keep_alive: millis(quic.keep_alive),
             congestion: Congestion::Cubic,
@@ -164,6 +166,16 @@ impl Settings {
                 .default_value(default.timeout)
                 .mutable_playing()
                 .build(),
+            glib::ParamSpecInt::builder("max-reconnects")
+                .nick("Maximum number of reconnects")
+                .blurb(
+                    "Give up after so many attempts to connect that failed in a row, not counting the first; -1 = \
+                     never",
+                )
+                .minimum(-1)
+                .default_value(default.max_reconnects)
+                .mutable_playing()
+                .build(),
             glib::ParamSpecUInt64::builder("quic-idle-timeout")
                 .nick("QUIC idle timeout")
                 .blurb("A connection that is silent for this many milliseconds is lost; 0 = never")
@@ -196,7 +208,7 @@ impl Settings {
                 .build(),
             glib::ParamSpecUInt64::builder("estimated-send-bitrate")
                 .nick("Estimated send bitrate")
-                .blurb("What the newest session could send now, in bit/s, as congestion control sees it; 0 = not known")
+                .blurb("What could be sent now to the server of url, or else to the slowest peer of listen, in bit/s, as congestion control sees it; 0 = not known")
                 .read_only()
                 .build(),
             glib::ParamSpecUInt64::builder("estimated-recv-bitrate")
@@ -239,6 +251,7 @@ impl Settings {
             "websocket" => self.websocket = taken(value),
             "auto-reconnect" => self.auto_reconnect = taken(value),
             "timeout" => self.timeout = taken(value),
+            "max-reconnects" => self.max_reconnects = taken(value),
             "quic-idle-timeout" => self.idle_timeout = taken(value),
             "quic-keep-alive" => self.keep_alive = taken(value),
             "congestion-controller" => self.congestion = taken(value),
@@ -276,6 +289,7 @@ impl Settings {
             "websocket" => self.websocket.to_value(),
             "auto-reconnect" => self.auto_reconnect.to_value(),
             "timeout" => self.timeout.to_value(),
+            "max-reconnects" => self.max_reconnects.to_value(),
             "quic-idle-timeout" => self.idle_timeout.to_value(),
             "quic-keep-alive" => self.keep_alive.to_value(),
             "congestion-controller" => self.congestion.to_value(),
@@ -322,6 +336,7 @@ impl Settings {
         Policy {
             auto_reconnect: self.auto_reconnect,
             timeout: (self.timeout > 0).then(|| Duration::from_millis(self.timeout.into())),
+            max_reconnects: u32::try_from(self.max_reconnects).ok(),
         }
     }
 

@@ -404,6 +404,22 @@ fn it_connects_when_the_relay_comes_later_and_again_when_it_was_lost() {
 }
 
 #[test]
+fn it_gives_up_after_as_many_reconnects_as_it_may_make() {
+    let address = Relay::new("127.0.0.1:0").address.clone();
+    let sink = publishing(&address);
+    sink.element.set_property("max-reconnects", 2);
+    sink.set_state(gst::State::Playing);
+    let error = sink.error();
+    assert!(
+        error
+            .message()
+            .ends_with("(given up after max-reconnects=2)")
+    );
+    let stats: gst::Structure = sink.element.property("stats");
+    assert_eq!(stats.get::<u64>("connect-failures"), Ok(3));
+}
+
+#[test]
 fn without_reconnection_a_lost_session_is_an_error() {
     let mut relay = Relay::new("127.0.0.1:0");
     let sink = publishing(&relay.address);

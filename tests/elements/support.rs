@@ -223,6 +223,16 @@ impl Viewer {
         Catalog::from_slice(&json).expect("a catalog")
     }
 
+    /// The next catalog that this reader has not seen.
+    pub(crate) fn next_catalog(&self, track: &mut TrackConsumer) -> Catalog {
+        let json = self.within(async {
+            let group = track.next_group().await.expect("no error");
+            let mut group = group.expect("a catalog");
+            group.read_frame().await.expect("no error")
+        });
+        Catalog::from_slice(&json.expect("one frame")).expect("a catalog")
+    }
+
     pub(crate) fn subscribe(&self, name: &str) -> TrackConsumer {
         self.broadcast.subscribe_track(&Track::new(name))
     }

@@ -153,6 +153,22 @@ fn a_relay_that_is_restarted_is_found_again_by_both() {
 }
 
 #[test]
+fn a_relay_that_is_killed_again_and_again_is_found_each_time() {
+    let mut relay = Relay::start();
+    let (port, url) = (relay.port, relay.url());
+    let mut publisher = Launch::publisher(&url, 3_000);
+    let mut viewer = Launch::viewer(&url);
+    viewer.wait_for_pictures();
+    for _ in 0..3 {
+        drop(relay);
+        relay = Relay::start_at(port);
+        publisher.wait_for("Connected to", 1);
+        viewer.wait_for("Connecting again", 1);
+        viewer.wait_for_pictures();
+    }
+}
+
+#[test]
 fn a_picture_goes_through_the_relay_where_udp_is_blocked() {
     let mut relay = Relay::start();
     let blocked = TcpOnly::to(relay.port);

@@ -17,10 +17,13 @@ enum Item {
     Gap(gst::ClockTime, gst::ClockTime),
 }
 
-/// Notes what passes every pad from now on.
-fn items(player: &Player) -> Receiver<Item> {
+/// Notes what passes the pads whose names begin like this.
+fn items(player: &Player, pads: &'static str) -> Receiver<Item> {
     let (sender, items) = channel();
     player.element.connect_pad_added(move |_, pad| {
+        if !pad.name().starts_with(pads) {
+            return;
+        }
         let sender = sender.clone();
         let types = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
         pad.add_probe(types, move |_, info| {
@@ -65,7 +68,7 @@ fn held_up(
     camera: &mut Camera,
     latency_of_pipeline: gst::ClockTime,
 ) -> Receiver<Item> {
-    let items = items(player);
+    let (items, sound) = (items(player, "video"), items(player, "audio"));
     player.play();
     player.until(|seen| matches!(seen, Seen::NoMorePads));
     let pad = player.pad("video_0");
@@ -89,6 +92,9 @@ fn held_up(
     let now = begin.elapsed().as_micros() as u64;
     assert!(now > 200_000, "{now}");
     camera.write("picture", now, true);
+    // Once this has come, what was sent before has too.
+    camera.write("sound", now, true);
+    next_buffer(&sound);
     pad.remove_probe(probe.expect("it blocks"));
     items
 }
@@ -96,12 +102,13 @@ fn held_up(
 #[test]
 fn what_comes_too_late_gives_way_to_a_newer_group_and_that_is_said() {
     let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
     let player = Player::new(&publisher, "cam");
     let items = held_up(&player, &mut camera, gst::ClockTime::ZERO);
     assert_eq!(number(&next_buffer(&items)), 1);
-    let Item::Gap(from, duration) = next(&items) else {
-        panic!("no gap");
+    let (from, duration) = match next(&items) {
+        Item::Gap(from, duration) => (from, duration),
+        Item::Buffer(buffer) => panic!("no gap before {}: {buffer:?}", number(&buffer)),
     };
     let Item::Buffer(buffer) = next(&items) else {
         panic!("two gaps");
@@ -123,7 +130,7 @@ fn what_comes_too_late_gives_way_to_a_newer_group_and_that_is_said() {
 #[test]
 fn what_sinks_still_wait_for_is_not_too_late() {
     let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
     let player = Player::new(&publisher, "cam");
     let items = held_up(&player, &mut camera, gst::ClockTime::from_seconds(30));
     for expected in 1..=3 {
@@ -135,7 +142,7 @@ fn what_sinks_still_wait_for_is_not_too_late() {
 #[test]
 fn nothing_is_left_out_of_a_recording() {
     let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
     let player = Player::new(&publisher, "cam");
     player.element.set_property_from_str("skip-policy", "none");
     let items = held_up(&player, &mut camera, gst::ClockTime::ZERO);
@@ -221,7 +228,7 @@ fn buffers_say_when_they_were_taken_by_the_clock_of_the_publisher() {
     camera.clock = Clock::new(Duration::from_secs(1_700_000_000));
     camera.announce(&tracks);
     let player = Player::new(&publisher, "cam");
-    let items = items(&player);
+    let items = items(&player, "");
     player.play();
     player.until(|seen| matches!(seen, Seen::NoMorePads));
     camera.write("picture", 2_000_000, true);
@@ -244,7 +251,7 @@ fn buffers_say_when_to_decode_them_and_how_long_they_last() {
     let publisher = Publisher::new();
     let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
     let player = Player::new(&publisher, "cam");
-    let items = items(&player);
+    let items = items(&player, "");
     player.play();
     player.until(|seen| matches!(seen, Seen::NoMorePads));
     // In decoding order, with two pictures that are presented before the second.
@@ -280,7 +287,7 @@ fn sound_that_stops_does_not_hold_up_the_others() {
     let publisher = Publisher::new();
     let mut camera = publisher.camera("cam", &[("sound", audio())]);
     let player = Player::new(&publisher, "cam");
-    let items = items(&player);
+    let items = items(&player, "");
     player.play();
     player.until(|seen| matches!(seen, Seen::NoMorePads));
     camera.write("sound", 0, true);

@@ -99,20 +99,20 @@ fn half_the_bandwidth_for_ten_seconds_does_not_let_the_delay_grow() {
     let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
     let conditions = Conditions {
         delay: Duration::from_millis(10),
-        rate: Some(2_000_000),
+        rate: Some(1_500_000),
         ..Conditions::default()
     };
     let link = Link::new(camera.port(), conditions);
     let viewer = Viewer::new(&through(&link, ""), &begins);
     viewer.wait_for(0, 60);
     let before = usual(&viewer);
-    link.conditions().rate = Some(700_000);
+    link.conditions().rate = Some(750_000);
     thread::sleep(Duration::from_secs(10));
     let during = usual(&viewer);
-    link.conditions().rate = Some(2_000_000);
+    link.conditions().rate = Some(1_500_000);
     let now = viewer.log().pictures.last().expect("it played").number;
     viewer.wait_for(0, now + 180);
-    let row = Row::of("two thirds of the bandwidth, 10 s", &viewer);
+    let row = Row::of("half the bandwidth for ten seconds", &viewer);
     assert_eq!(row.backwards, 0);
     let after = usual(&viewer);
     println!("{before} ms before, {during} ms during, {after} ms after");

@@ -1,5 +1,7 @@
 //! One line for each case: how it looked to the one who watches.
 
+use gst::prelude::*;
+
 use crate::{
     camera::FRAME,
     viewer::{Log, Shown, Viewer},
@@ -39,7 +41,9 @@ impl Row {
         let skews = viewer.skews();
         let skew = skews.iter().copied().max_by_key(|skew| skew.abs());
         let (missing, backwards) = order(&log);
-        let latency = viewer.stat("latency") as i64 + SLACK;
+        let mut query = gst::query::Latency::new();
+        assert!(viewer.pipeline.query(&mut query));
+        let latency = query.result().1.nseconds() as i64 + SLACK;
         let is_late = |shown: &&Shown| shown.at - shown.due > latency;
         let late = log.pictures.iter().filter(is_late).count();
         let row = Self {
@@ -78,8 +82,8 @@ impl Row {
     }
 }
 
-/// Sinks wait 20 ms for decoders; a busy machine may take as long again to show a picture.
-const SLACK: i64 = 40_000_000;
+/// How long a busy machine may take to show a picture.
+const SLACK: i64 = 20_000_000;
 
 fn order(log: &Log) -> (u64, usize) {
     let (mut missing, mut backwards) = (0, 0);

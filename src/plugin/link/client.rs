@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{self, Instant};
 use web_transport_trait::Session as _;
 
-use super::{Context, Event, Media, Phase, SETUP_TIME, forward::Rooted};
+use super::{Context, Event, Media, Origin, Phase, SETUP_TIME, forward::Rooted};
 use crate::{
     moq_lite::{self, Client, Session, carries_path},
     net,
@@ -44,6 +44,14 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
         if !failure.heals || !context.policy.borrow().auto_reconnect {
             return context.failed(failure.class, failure.reason).await;
         }
+        if !lost {
+            search.failures += 1;
+        }
+        let most = context.policy.borrow().max_reconnects;
+        if let Some(most) = most.filter(|most| search.failures > *most) {
+            let reason = format!("{} (given up after max-reconnects={most})", failure.reason);
+            return context.failed(failure.class, reason).await;
+        }
         // Each kind of failure once, not at each attempt.
         if search.told.as_ref() != Some(&failure.reason) {
             search.told = Some(failure.reason.clone());
@@ -71,6 +79,8 @@ fn connecting(host: &str, again: bool) -> Event {
 /// Attempts from the start, or from the loss of a session, to the next session.
 struct Search {
     begin: Instant,
+    /// Attempts that failed in a row.
+    failures: u32,
     backoff: Backoff,
     /// The failure that the application was told of last.
     told: Option<String>,
@@ -80,6 +90,7 @@ impl Default for Search {
     fn default() -> Self {
         Self {
             begin: Instant::now(),
+            failures: 0,
             backoff: Backoff::default(),
             told: None,
         }
@@ -94,6 +105,7 @@ impl Search {
         }
         // A server that takes sessions and drops them at once is given more and more time.
         self.begin = Instant::now();
+        self.failures = 0;
     }
 }
 
@@ -157,7 +169,7 @@ impl Established {
     /// Returns when, and why, the session has ended.
     async fn hold(self, context: &Context, host: &str) -> moq_lite::Result<()> {
         let version = self.session.version_name();
-        let _counted = context.session(&self.session, self.carrier);
+        let _counted = context.session(&self.session, Origin::Url, host.to_owned(), self.carrier);
         context
             .status
             .send_modify(|status| status.phase = Phase::Connected);

@@ -10,7 +10,7 @@ use tokio::{task::JoinSet, time};
 use web_transport_trait::Session as _;
 
 use super::{
-    Context, Event,
+    Context, Event, Origin,
     access::{self, Visit},
     refused::Refused,
     viewers::{Full, Place, Viewer},
@@ -98,7 +98,7 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
         }
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
-    let counted = context.session(&session, carrier);
+    let counted = context.session(&session, Origin::Listen, remote.to_string(), carrier);
     tracing::info!(%remote, version = session.version_name(), "session accepted");
     let viewer = Arc::new(Viewer {
         id: context.viewers.next_id(),

@@ -12,11 +12,15 @@ use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
 
 use super::{
-    MoqSinkPad, format,
+    MoqSinkPad,
+    feedback::Feedback,
+    format,
     options::Options,
     pace::Pace,
-    pad::{self, MoqSinkPad as PadImp},
+    pad::MoqSinkPad as PadImp,
+    stats::{self, Published},
     timeline::Timeline,
+    wallclock::WallClock,
 };
 use crate::{
     moq_lite::{Origin, OriginProducer, PathOwned},
@@ -39,6 +43,9 @@ pub(in crate::plugin) struct MoqSink {
     state: Mutex<Option<Started>>,
     pub(super) pace: Arc<Pace>,
     pub(super) timeline: Mutex<Timeline>,
+    /// The wall time of time zero, since the Unix epoch, that the catalog has.
+    pub(super) anchor: Mutex<Option<Duration>>,
+    pub(super) feedback: Mutex<Feedback>,
 }
 
 /// From READY to READY.
@@ -62,6 +69,27 @@ impl MoqSink {
     /// How late a sample may be; `None` without sync.
     pub(super) fn max_lateness(&self) -> Option<gst::ClockTimeDiff> {
         self.settings.lock().max_lateness()
+    }
+
+    /// Between which rates encoders are steered, in bit/s.
+    pub(super) fn bitrate_limits(&self) -> Option<(u64, u64)> {
+        self.settings.lock().bitrate_limits()
+    }
+
+    /// Whether statistics are to be posted.
+    pub(super) fn posts_stats(&self) -> bool {
+        self.settings.lock().shared.posts_stats()
+    }
+
+    /// Where the wall clock of the catalog comes from.
+    pub(super) fn wall_clock(&self) -> WallClock {
+        self.settings.lock().wall_clock
+    }
+
+    /// Looks at the sessions; `None` when the element is not started.
+    pub(super) fn with_control<R>(&self, look: impl FnOnce(&Control) -> R) -> Option<R> {
+        let state = self.state.lock();
+        state.as_ref().map(|started| look(&started.control))
     }
 
     /// How a track of a pad is to be published.
@@ -140,8 +168,14 @@ impl MoqSink {
             consume: None,
             expected: None,
         };
-        let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media)?;
+        let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media, |element| {
+            if let Some(sink) = element.downcast_ref::<super::MoqSink>() {
+                sink.imp().second();
+            }
+        })?;
         *self.timeline.lock() = Timeline::default();
+        *self.anchor.lock() = None;
+        *self.feedback.lock() = Feedback::default();
         *self.state.lock() = Some(Started {
             control,
             publisher: Some(Publisher::new(origin.producer.clone(), path.clone())),
@@ -191,16 +225,24 @@ impl MoqSink {
 
     fn stats(&self) -> gst::Structure {
         let mut sum = publish::Stats::default();
+        let mut tracks = Vec::new();
         for pad in self.pads() {
-            sum.add(&pad.imp().stream().stats());
+            let name = pad.name();
+            let stream = pad.imp().stream();
+            sum.add(&stream.stats());
+            tracks.extend(stream.tracks().map(|writer| Published {
+                pad: name.to_string(),
+                name: writer.name().to_owned(),
+                kind: writer.kind().name(),
+                stats: writer.stats(),
+            }));
         }
-        let report = self
-            .state
-            .lock()
-            .as_ref()
-            .map(|started| started.control.report());
-        let stats = pad::add(self.status().stats("moqsink-stats"), &sum);
-        report.unwrap_or_default().add(stats, "viewers").build()
+        let control = self.with_control(|control| (control.sessions(), control.report()));
+        let (sessions, report) = control.unwrap_or_default();
+        let status = self.status();
+        let stats = stats::builder(&status, &sessions, &tracks);
+        let stats = super::pad::add(stats, &sum);
+        report.add(stats, "viewers").build()
     }
 
     /// The latencies upstream of all pads as one.
@@ -262,10 +304,20 @@ impl ObjectImpl for MoqSink {
 
     fn signals() -> &'static [glib::subclass::Signal] {
         static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
-            let viewers = listening::viewer_signals();
+            // With bitrate-adaptation: an encoder was found upstream of the pad that is named. A handler that
+            // returns TRUE sees to its bit rate itself, by estimated-send-bitrate.
+            let found = glib::subclass::Signal::builder("encoder-setup")
+                .param_types([String::static_type(), gst::Element::static_type()])
+                .return_type::<bool>()
+                .run_last()
+                .accumulator(|_, _, value| match value.get::<bool>().unwrap_or(false) {
+                    true => std::ops::ControlFlow::Break(value.clone()),
+                    false => std::ops::ControlFlow::Continue(value.clone()),
+                })
+                .build();
+            let viewers = listening::viewer_signals().into_iter();
             viewers
-                .into_iter()
-                .chain([listening::authorize_signal()])
+                .chain([listening::authorize_signal(), found])
                 .collect()
         });
         &SIGNALS

@@ -13,17 +13,56 @@
 //!     d.video_0 ! queue ! m.  d.audio_0 ! queue ! m.
 //! ```
 //!
+//! # Tracks
+//!
+//! Several pads are several renditions in one catalog. The properties of the pads are reached by name:
+//!
+//! ```text
+//! gst-launch-1.0 moqsink name=m listen=127.0.0.1:4443 broadcast=cam sink_0::track=hd sink_1::track=sd \
+//!     videotestsrc is-live=true ! tee name=t \
+//!     t. ! queue ! x264enc tune=zerolatency bitrate=2000 key-int-max=60 ! m.sink_0 \
+//!     t. ! queue ! videoscale ! video/x-raw,width=160,height=120 \
+//!        ! x264enc tune=zerolatency bitrate=200 key-int-max=60 ! m.sink_1
+//! ```
+//!
+//! The catalog says what caps and tags say: size, frame rate, bit rate (the highest of the tags), language, the
+//! title, and by `image-orientation` how to turn the picture. What they leave open is measured in the first two
+//! seconds and told once, because players subscribe anew when a rendition changes. New caps in the middle change the
+//! rendition in place and keep its viewers, whatever changes; caps that change nothing for viewers change nothing.
+//! Pads may be requested and released while the element plays.
+//!
 //! # Time
 //!
-//! The timestamp of a sample is its running time, so all pads share one timeline. A buffer without
-//! PTS is given its DTS, else the end of the buffer before it, else the running time at which it
-//! arrived. What lies before the segment, and so before running time zero, is published at zero
-//! where a decoder may need it (any video; sound of the second before) and dropped otherwise.
-//! Timestamps are published as they come: where they jump back, viewers take it as a rewind.
+//! The timestamp of a sample is its running time, so all pads share one timeline, which never goes back:
+//!
+//! | what comes in | what viewers see |
+//! |---|---|
+//! | no PTS | the DTS, else the end of the buffer or gap before it, else the running time of its arrival |
+//! | a time before the segment | the start of the segment where a decoder may need it (pictures; sound of the second before); else dropped |
+//! | a time after the segment, or a segment that runs backwards | dropped |
+//! | a time that jumps back by more than a second (looped files, new segments without base) | the stream goes on where the newest sample of all pads ended, and pads stay in step |
+//! | a flush that resets running time (flushing seeks) | the stream goes on; as much time passes as did pass |
+//! | a smaller step back of sound or a keyframe | the time of the one before |
+//! | a gap | a gap |
 //!
 //! With `sync` (the default) each sample is sent when the clock reaches its running time (of its
-//! DTS, where it has one) plus the pipeline's latency, so a file plays out in real time. The element
-//! does not preroll: in PAUSED data waits for PLAYING.
+//! DTS, where it has one) plus the pipeline's latency, so a file plays out in real time; `ts-offset`,
+//! `render-delay` and `max-lateness` are those of other sinks. The element does not preroll: in PAUSED
+//! data waits for PLAYING. `wall-clock` tells viewers what time of day the timestamps are.
+//!
+//! # A slow network
+//!
+//! It never holds up the pipeline. Groups that are older than `max-latency` of their pad are dropped whole for the
+//! viewers who are behind, counted as `groups-late`, and a warning says so, every ten seconds at most; then QoS events
+//! go upstream. With `bitrate-adaptation` the encoders of pictures upstream are set to what the network carries. Each of them is
+//! announced once by the signal `encoder-setup` (name of the pad, encoder); a handler that returns TRUE sees to its bit
+//! rate itself, by `estimated-send-bitrate`, which is notified at most once a second.
+//!
+//! A keyframe is asked for upstream where nothing can be sent without one, and where the first viewer comes and the
+//! newest group has lasted for more than two seconds.
+//!
+//! A connection that is lost is made again, with growing pauses, until `max-reconnects` attempts in a row have failed;
+//! viewers go on with the groups that follow.
 //!
 //! # The end
 //!
@@ -58,11 +97,18 @@
 //! | `sessions-total` | uint64 | sessions that were opened in this run |
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
+//! | `version` | string | version of MoQ of the newest session |
+//! | `rtt` | uint64 | round-trip time of the newest session, in nanoseconds |
+//! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
+//! | `estimated-send-bitrate` | uint64 | as the property |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
 //! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
-//! | `dropped` | uint64 | samples dropped because no keyframe came before them |
+//! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |
+//! | `groups-late` | uint64 | groups that a peer did not get whole because they had become too old |
+//! | `tracks` | array | of each track: `pad`, `track` (its name), `kind`, `frames`, `bytes`, `groups`, `dropped` |
+//! | `connections` | array | of each session, of `url` and of `listen`, see below |
 //!
 //! | field of a viewer | type | meaning |
 //! |---|---|---|
@@ -76,9 +122,18 @@
 //! | `bytes-sent`, `packets-lost` | uint64 | with headers and what was sent twice, and packets lost |
 //! | `rtt`, `send-bitrate` | uint64 | smoothed round-trip time in nanoseconds; bit/s that could be sent now |
 //!
-//! The `stats` of a pad have the last four for that pad.
+//! A connection has `id`, `origin` (`url` or `listen`), `remote`, `transport`, `version`, `age` (ns), and as far as they are measured `rtt` (ns),
+//! `send-bitrate`, `congestion-window`, `bytes-sent`, `bytes-received`, `bytes-lost`, `packets-sent`, `packets-received`, `packets-lost`;
+//! `groups`, `frames`, `bytes` and `groups-late` that were sent; and `tracks`, an array with `broadcast`, `track` and the same four counters
+//! for each track that is read there.
+//!
+//! The `stats` of a pad have `frames`, `bytes`, `groups` and `dropped` of that pad. With `post-stats` the structure is posted as an element
+//! message `moq-stats` once a second.
 
+mod adapt;
 mod container;
+mod encoder;
+mod feedback;
 mod flow;
 mod format;
 mod imp;
@@ -88,9 +143,11 @@ mod movie;
 mod options;
 mod pace;
 mod pad;
+mod stats;
 mod stream;
 mod tags;
 mod timeline;
+mod wallclock;
 
 use gst::{glib, prelude::*};
 

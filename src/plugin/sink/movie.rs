@@ -173,6 +173,11 @@ impl Movie {
         writers
     }
 
+    /// The writers of all tracks.
+    pub(super) fn writers(&self) -> impl Iterator<Item = &TrackWriter> {
+        self.tracks.values().map(|track| &track.writer)
+    }
+
     /// Applies what the user or tags say. What is said of one track is not said of several.
     pub(super) fn set_options(&mut self, options: &TrackOptions, now: Instant) {
         let alone = self.tracks.len() == 1;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gst::{glib, prelude::*};
 
-use super::container::Container;
+use super::{container::Container, wallclock::WallClock};
 use crate::plugin::settings::Settings;
 
 /// What the user set.
@@ -17,6 +17,10 @@ pub(super) struct Options {
     render_delay: u64,
     ts_offset: i64,
     drain_timeout: u32,
+    pub(super) wall_clock: WallClock,
+    bitrate_adaptation: bool,
+    min_bitrate: u32,
+    max_bitrate: u32,
 }
 
 impl Default for Options {
@@ -29,6 +33,10 @@ impl Default for Options {
             render_delay: 0,
             ts_offset: 0,
             drain_timeout: 2000,
+            wall_clock: WallClock::None,
+            bitrate_adaptation: false,
+            min_bitrate: 100_000,
+            max_bitrate: 8_000_000,
         }
     }
 }
@@ -82,6 +90,37 @@ impl Options {
                 .default_value(default.drain_timeout)
                 .mutable_playing()
                 .build(),
+            glib::ParamSpecEnum::builder_with_default("wall-clock", default.wall_clock)
+                .nick("Wall clock")
+                .blurb(
+                    "Whether, and from where, the catalog says what time of day the timestamps are, by which viewers \
+                     measure the latency from end to end",
+                )
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecBoolean::builder("bitrate-adaptation")
+                .nick("Bit rate adaptation")
+                .blurb(
+                    "Set the bit rate of the encoders of pictures upstream to what the network carries, between \
+                     min-bitrate and max-bitrate; see the signal encoder-setup",
+                )
+                .default_value(default.bitrate_adaptation)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("min-bitrate")
+                .nick("Minimum bit rate")
+                .blurb("With bitrate-adaptation: an encoder is set to no fewer bits per second")
+                .minimum(1000)
+                .default_value(default.min_bitrate)
+                .mutable_playing()
+                .build(),
+            glib::ParamSpecUInt::builder("max-bitrate")
+                .nick("Maximum bit rate")
+                .blurb("With bitrate-adaptation: an encoder is set to no more bits per second")
+                .minimum(1000)
+                .default_value(default.max_bitrate)
+                .mutable_playing()
+                .build(),
         ]);
         properties
     }
@@ -96,6 +135,10 @@ impl Options {
             "render-delay" => self.render_delay = value.get().expect(CHECKED),
             "ts-offset" => self.ts_offset = value.get().expect(CHECKED),
             "drain-timeout" => self.drain_timeout = value.get().expect(CHECKED),
+            "wall-clock" => self.wall_clock = value.get().expect(CHECKED),
+            "bitrate-adaptation" => self.bitrate_adaptation = value.get().expect(CHECKED),
+            "min-bitrate" => self.min_bitrate = value.get().expect(CHECKED),
+            "max-bitrate" => self.max_bitrate = value.get().expect(CHECKED),
             _ if self.shared.set(property, value) => {}
             _ => unreachable!("GObject passes only properties that are installed"),
         }
@@ -110,6 +153,10 @@ impl Options {
             "render-delay" => self.render_delay.to_value(),
             "ts-offset" => self.ts_offset.to_value(),
             "drain-timeout" => self.drain_timeout.to_value(),
+            "wall-clock" => self.wall_clock.to_value(),
+            "bitrate-adaptation" => self.bitrate_adaptation.to_value(),
+            "min-bitrate" => self.min_bitrate.to_value(),
+            "max-bitrate" => self.max_bitrate.to_value(),
             _ => return None,
         })
     }
@@ -132,6 +179,13 @@ impl Options {
     /// What the sink adds to the latency of a live pipeline.
     pub(super) fn render_delay(&self) -> gst::ClockTime {
         gst::ClockTime::from_nseconds(self.render_delay)
+    }
+
+    /// Between which rates encoders are steered, in bit/s; `None` when they are not.
+    pub(super) fn bitrate_limits(&self) -> Option<(u64, u64)> {
+        let limits = (self.min_bitrate.min(self.max_bitrate), self.max_bitrate);
+        let limits = (limits.0.into(), limits.1.into());
+        self.bitrate_adaptation.then_some(limits)
     }
 
     /// How long EOS waits for viewers.

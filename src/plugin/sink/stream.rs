@@ -245,6 +245,16 @@ impl Stream {
         stats
     }
 
+    /// Every track that is being written.
+    pub(super) fn tracks(&self) -> impl Iterator<Item = &TrackWriter> {
+        let (one, several) = match &self.content {
+            Content::Nothing => (None, None),
+            Content::Track(track) => (Some(&track.writer), None),
+            Content::Movie(movie) => (None, Some(movie.writers())),
+        };
+        one.into_iter().chain(several.into_iter().flatten())
+    }
+
     /// The writer of an elementary stream with this configuration: a new one, or the one that is
     /// there, told of the change.
     pub(super) fn configure(

@@ -232,7 +232,7 @@ impl MoqSrc {
             expected: Some(path.clone()),
         };
         let element = self.obj().clone();
-        let control = Control::start(element.upcast_ref(), *CAT, plan, media)?;
+        let control = Control::start(element.upcast_ref(), *CAT, plan, media, |_| ())?;
         let follower = Follower::new(
             &run,
             origin.consumer,

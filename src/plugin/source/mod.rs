@@ -171,6 +171,7 @@ mod stats;
 mod stream;
 mod tags;
 mod times;
+mod trouble;
 mod uri;
 
 use gst::{glib, prelude::*};

@@ -17,6 +17,7 @@ use super::{
     run::{Gate, Run},
     stream::{Order, Stream},
     times::{Timed, Times},
+    trouble::Trouble,
 };
 use crate::{
     media::Kind,
@@ -65,14 +66,6 @@ enum State {
     Unlinked,
     /// Downstream or the publisher wants no more.
     Over,
-}
-
-/// A track that broke off.
-#[derive(Default)]
-struct Trouble {
-    reason: Option<String>,
-    again: Option<Instant>,
-    times: u32,
 }
 
 /// What the task waited for.
@@ -166,7 +159,7 @@ impl Puller {
         self.feed.set_budget(self.budget());
         if !gate.playing || self.drained || self.state != State::Reading {
             self.suspend();
-        } else if !self.feed.is_reading() && self.trouble.again.is_none() {
+        } else if !self.feed.is_reading() && self.trouble.again().is_none() {
             self.feed.begin();
         }
     }
@@ -250,7 +243,7 @@ impl Puller {
     async fn wait(&mut self) -> Turn {
         let finish = self.gate.borrow().finish;
         let over = self.state == State::Over;
-        let last = self.last && !self.feed.is_reading() && self.trouble.again.is_none();
+        let last = self.last && !self.feed.is_reading() && self.trouble.again().is_none();
         if *self.stop.borrow() {
             return Turn::Stop;
         }
@@ -266,7 +259,7 @@ impl Puller {
             _ = self.orders.changed() => Turn::Order,
             _ = self.links.changed() => Turn::Link,
             () = at(join) => Turn::Join,
-            () = at(self.trouble.again) => Turn::Retry,
+            () = at(self.trouble.again()) => Turn::Retry,
             () = at(self.deadline.filter(|_| !over)) => Turn::End,
             () = at(quiet) => Turn::Quiet,
             read = self.feed.next() => Turn::Read(read),
@@ -374,7 +367,7 @@ impl Puller {
     /// Nothing comes: others need not wait for it.
     fn quiet(&mut self) {
         self.active = Instant::now();
-        let patience = self.run.patience().unwrap_or_default() + OVERLAP;
+        let patience = self.budget() + OVERLAP;
         let until = self.run.running_time().saturating_sub(patience);
         if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
             let until = i64::try_from(until.as_micros()).unwrap_or(i64::MAX);
@@ -427,18 +420,12 @@ impl Puller {
             // A relay may say it like this that there is no more.
             return self.end();
         }
-        self.trouble.reason = Some(reason.to_owned());
-        let pause = RETRY * 2_u32.pow(self.trouble.times.min(3));
-        self.trouble.times += 1;
-        self.trouble.again = Some(Instant::now() + pause);
+        self.trouble.begin(reason);
     }
 
     /// The broadcast is still there, and so are the other tracks.
     fn retry(&mut self) {
-        self.trouble.again = None;
-        if let Some(reason) = self.trouble.reason.take()
-            && self.trouble.times == 1
-        {
+        if let Some(reason) = self.trouble.retry() {
             let name = self.stream.pad().name();
             self.warn(&format!(
                 "The track of {name} broke off ({reason}); trying again"
@@ -498,7 +485,5 @@ const LAST_SAMPLES: Duration = Duration::from_secs(2);
 const OVERLAP: Duration = Duration::from_millis(20);
 /// How long another track may take to replace one that ended.
 const REPLACEMENT: Duration = Duration::from_millis(500);
-/// Until a track that broke off is asked for again.
-const RETRY: Duration = Duration::from_millis(500);
 /// After so long without a sample, downstream is told.
 const QUIET: Duration = Duration::from_millis(500);

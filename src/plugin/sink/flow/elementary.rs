@@ -10,6 +10,7 @@ use super::super::{
     imp::{CAT, MoqSink},
     pace::Punctual,
     stream::{Content, Stream},
+    wallclock,
 };
 use crate::media::{Config, container::Kind, iso::Converter};
 
@@ -27,6 +28,7 @@ impl MoqSink {
         }
         let mut times = stream.times(&buffer, now.unwrap_or(0));
         let duration = buffer.duration().map(Into::into);
+        let reference = wallclock::reference(&buffer);
         let payload = self.payload(buffer)?;
         let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
@@ -79,6 +81,7 @@ impl MoqSink {
         let due = i128::from(timing.due.nseconds());
         stream.extend(due + times.pts - times.dts + times.duration.unwrap_or(0));
         drop(stream);
+        self.note_wall_time(timing, reference);
         if self.wait(pad, timing.due)? == Punctual::No {
             self.skip(pad);
             return Ok(FlowSuccess::Ok);

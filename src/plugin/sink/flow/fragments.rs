@@ -155,6 +155,8 @@ impl MoqSink {
         };
         movie.add(sample, &times, timing);
         stream.extend(i128::from(timing.due.nseconds()));
+        drop(stream);
+        self.note_wall_time(timing, None);
     }
 
     /// Sends samples of a movie, each when it is due.
