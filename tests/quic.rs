@@ -22,6 +22,7 @@ async fn listener() -> Listener {
     let options = ListenOptions {
         address: "127.0.0.1:0".into(),
         identity: None,
+        http_root: None,
         quic: Quic::default(),
         protocols: ALPNS.to_vec(),
     };

@@ -29,7 +29,7 @@ impl Identity {
 
     /// Makes a self-signed certificate for this machine, short-lived enough that browsers accept it by its fingerprint:
     /// ECDSA with P-256, valid for less than 14 days.
-    pub(super) fn generate() -> Result<Self, Error> {
+    pub(super) fn generate(now: SystemTime) -> Result<Self, Error> {
         let failed = |error: rcgen::Error| Error::System {
             doing: "cannot make a certificate",
             reason: error.to_string(),
@@ -37,7 +37,6 @@ impl Identity {
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(String::from).into();
         names.extend(host_name());
 
-        let now = SystemTime::now();
         let mut params = rcgen::CertificateParams::new(names).map_err(failed)?;
         params.not_before = (now - BACKDATED).into();
         params.not_after = (now - BACKDATED + LIFETIME).into();

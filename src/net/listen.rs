@@ -1,11 +1,12 @@
-//! Listening: one port number that serves raw QUIC and WebTransport over UDP, and the certificate's fingerprint over TCP.
+//! Listening: one port number that serves raw QUIC and WebTransport over UDP, and over TCP the certificate's fingerprint and the
+//! pages for browsers.
 
 use std::{
     fmt, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use quinn::{
@@ -21,15 +22,18 @@ use tracing::{Dispatch, instrument::WithSubscriber};
 use web_transport_quinn::{Request, proto::ConnectResponse};
 use web_transport_trait::Session as _;
 
-use super::{Error, Fingerprint, Quic, Transport, http, socket, tls};
+use super::{Error, Fingerprint, Quic, Transport, http, keeper::Keeper, socket, tls};
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
     /// `HOST:PORT`; port 0 is any free one, `[::]` is every address of IPv6 and IPv4, and so is an empty host.
     pub address: String,
-    /// PEM files of a certificate chain and of its key; without them a short-lived certificate is made.
+    /// PEM files of a certificate chain and of its key, which are read again when they change; without them a short-lived
+    /// certificate is made, and made anew in time.
     pub identity: Option<(PathBuf, PathBuf)>,
+    /// The folder of the files that are served over HTTP; without it, the pages that are built in.
+    pub http_root: Option<PathBuf>,
     /// Transport parameters.
     pub quic: Quic,
     /// What is spoken: as ALPN over raw QUIC, as sub-protocols over WebTransport.
@@ -44,10 +48,12 @@ pub struct Listener {
     http: TcpListener,
     http_resumes: Option<Instant>,
     address: SocketAddr,
-    fingerprint: Fingerprint,
+    service: http::Service,
     protocols: Arc<[&'static str]>,
     handshakes: JoinSet<Option<Accepted>>,
     requests: JoinSet<()>,
+    /// The one that looks after the certificate.
+    _keeping: JoinSet<()>,
 }
 
 /// A session that a client opened.
@@ -73,7 +79,13 @@ impl Listener {
                 .iter()
                 .map(|protocol| protocol.as_bytes().to_vec()),
         );
-        let (tls, fingerprint) = tls::server(options.identity.as_ref(), alpn)?;
+        let keeper = Arc::new(Keeper::new(options.identity.clone(), SystemTime::now())?);
+        let service = http::Service {
+            keeper: keeper.clone(),
+            tls: Arc::new(tls::server(keeper.clone(), vec![b"http/1.1".to_vec()])?).into(),
+            site: http::Site::new(options.http_root.as_deref())?,
+        };
+        let tls = tls::server(keeper.clone(), alpn)?;
         let tls = QuicServerConfig::try_from(tls).map_err(|error| Error::System {
             doing: "cannot set up TLS for QUIC",
             reason: error.to_string(),
@@ -104,17 +116,20 @@ impl Listener {
         )
         .map_err(failed)?;
         let http = TcpListener::from_std(tcp).map_err(failed)?;
-        tracing::info!(%address, %fingerprint, "listening");
+        tracing::info!(%address, fingerprint = %keeper.fingerprint(), "listening");
+        let mut keeping = JoinSet::new();
+        keeping.spawn(keeper.keep());
         Ok(Self {
             endpoint,
             socket,
             http,
             http_resumes: None,
             address,
-            fingerprint,
+            service,
             protocols: options.protocols.clone().into(),
             handshakes: JoinSet::new(),
             requests: JoinSet::new(),
+            _keeping: keeping,
         })
     }
 
@@ -123,12 +138,12 @@ impl Listener {
         self.address
     }
 
-    /// The fingerprint of the certificate.
+    /// The fingerprint of the certificate of the moment.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        self.service.keeper.fingerprint()
     }
 
-    /// The next session; `None` once the port is closed. Handshakes go on beside each other, and fingerprints are served, while
+    /// The next session; `None` once the port is closed. Handshakes go on beside each other, and files are served, while
     /// this is awaited. Cancel safe.
     pub async fn accept(&mut self) -> Option<Accepted> {
         loop {
@@ -149,12 +164,10 @@ impl Listener {
                 accepted = http, if self.requests.len() < MOST_REQUESTS => match accepted {
                     Ok((stream, remote)) => {
                         self.http_resumes = None;
-                        let serve = time::timeout(REQUEST_TIME, http::serve(stream, self.fingerprint));
+                        let serve = http::serve(self.service.clone(), stream);
                         self.requests.spawn(async move {
-                            match serve.await {
-                                Ok(Ok(())) => {}
-                                Ok(Err(error)) => tracing::debug!(%remote, %error, "HTTP request broke off"),
-                                Err(_) => tracing::debug!(%remote, "HTTP request took too long"),
+                            if let Err(error) = serve.await {
+                                tracing::debug!(%remote, %error, "HTTP request broke off");
                             }
                         });
                     }
@@ -214,7 +227,7 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener")
             .field("address", &self.address)
-            .field("fingerprint", &self.fingerprint)
+            .field("fingerprint", &self.fingerprint())
             .field("protocols", &self.protocols)
             .finish_non_exhaustive()
     }
@@ -362,9 +375,6 @@ const INCOMING_BYTES: u64 = 16 << 10;
 
 /// HTTP requests under way; beyond, clients wait.
 const MOST_REQUESTS: usize = 64;
-
-/// For a whole HTTP request.
-const REQUEST_TIME: Duration = Duration::from_secs(5);
 
 /// After the system had no file descriptor for a TCP connection.
 const HTTP_PAUSE: Duration = Duration::from_millis(200);

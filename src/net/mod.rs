@@ -7,7 +7,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `connect` | dialling: every address of a host, bounded in time |
-//! | `listen` | one port that serves raw QUIC, WebTransport and the certificate's fingerprint |
+//! | `listen` | one port that serves raw QUIC, WebTransport, the certificate's fingerprint and pages for browsers |
 //! | `fallback` | QUIC first, then a WebSocket; what is remembered of hosts |
 //! | `websocket` | dialling a WebSocket, with streams inside it |
 //! | `upgrade` | the HTTP/1.1 request that opens it |
@@ -15,11 +15,12 @@
 //! | `target` | which URLs mean what, and how they are printed |
 //! | `tls` | whom a client trusts |
 //! | `certificate` | who a server is: PEM files, or a short-lived certificate made here |
+//! | `keeper` | the certificate of the moment: renewed in time, or read again when its files change |
 //! | `host` | what counts as one host when each may have so much |
 //! | `fingerprint` | SHA-256 of a certificate |
 //! | `quic` | transport parameters |
 //! | `socket` | dual-stack sockets, and one that lets go of its port at once |
-//! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint |
+//! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint, and the pages for browsers |
 //! | `error` | what went wrong, as sentences for a user |
 
 mod certificate;
@@ -29,6 +30,7 @@ mod fallback;
 mod fingerprint;
 mod host;
 mod http;
+mod keeper;
 mod listen;
 mod quic;
 mod socket;

@@ -20,6 +20,7 @@ use rustls::{
 use super::{
     Error, Fingerprint,
     certificate::{self, Identity},
+    keeper::Keeper,
 };
 
 /// How a client judges a server's certificate, and the certificate that it shows itself.
@@ -134,28 +135,19 @@ impl Client {
     }
 }
 
-/// The configuration of a server that accepts `alpn`, and the fingerprint that it will be known by.
-pub(super) fn server(
-    files: Option<&(PathBuf, PathBuf)>,
-    alpn: Vec<Vec<u8>>,
-) -> Result<(ServerConfig, Fingerprint), Error> {
-    let identity = match files {
-        Some((chain, key)) => Identity::load(chain, key)?,
-        None => Identity::generate()?,
-    };
-    let fingerprint = Fingerprint::of(&identity.chain[0]);
+/// The configuration of a server that accepts `alpn` and shows the certificate of the moment.
+pub(super) fn server(keeper: Arc<Keeper>, alpn: Vec<Vec<u8>>) -> Result<ServerConfig, Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| certificate::mismatch(None, &error))?
         .with_no_client_auth()
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(|error| certificate::mismatch(files, &error))?;
+        .with_cert_resolver(keeper);
     config.alpn_protocols = alpn;
-    Ok((config, fingerprint))
+    Ok(config)
 }
 
 /// Named at every use, so that the process' default stays the application's choice.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Settings {
     limits: Limits,
     certificate_file: Option<String>,
     private_key_file: Option<String>,
+    http_root: Option<String>,
     certificate_database_file: Option<String>,
     certificate_fingerprints: Option<String>,
     tls_disable_verify: bool,
@@ -51,6 +52,7 @@ impl Default for Settings {
             limits: Limits::default(),
             certificate_file: None,
             private_key_file: None,
+            http_root: None,
             certificate_database_file: None,
             certificate_fingerprints: None,
             tls_disable_verify: false,
@@ -120,13 +122,18 @@ impl Settings {
             text(
                 "certificate-file",
                 "Certificate file",
-                "PEM file of the certificate chain shown to peers of listen (a short-lived one is made when null), or, \
-                 without listen, of the client certificate",
+                "PEM file of the certificate chain shown to peers of listen, read again when it changes (a short-lived one \
+                 is made when null), or, without listen, of the client certificate",
             ),
             text(
                 "private-key-file",
                 "Private key file",
                 "PEM file of the private key of certificate-file",
+            ),
+            text(
+                "http-root",
+                "HTTP root",
+                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to publish",
             ),
             text(
                 "certificate-database-file",
@@ -245,6 +252,7 @@ impl Settings {
             "max-sessions-per-address" => self.limits.sessions_per_address = number(value),
             "certificate-file" => self.certificate_file = taken(value),
             "private-key-file" => self.private_key_file = taken(value),
+            "http-root" => self.http_root = taken(value),
             "certificate-database-file" => self.certificate_database_file = taken(value),
             "certificate-fingerprints" => self.certificate_fingerprints = taken(value),
             "tls-disable-verify" => self.tls_disable_verify = taken(value),
@@ -283,6 +291,7 @@ impl Settings {
             "max-sessions-per-address" => shown(self.limits.sessions_per_address),
             "certificate-file" => self.certificate_file.to_value(),
             "private-key-file" => self.private_key_file.to_value(),
+            "http-root" => self.http_root.to_value(),
             "certificate-database-file" => self.certificate_database_file.to_value(),
             "certificate-fingerprints" => self.certificate_fingerprints.to_value(),
             "tls-disable-verify" => self.tls_disable_verify.to_value(),
@@ -375,6 +384,7 @@ impl Settings {
         let listen = address.map(|address| net::ListenOptions {
             address: address.to_owned(),
             identity: identity.clone(),
+            http_root: filled(&self.http_root).map(PathBuf::from),
             quic: quic.clone(),
             protocols: PROTOCOLS.to_vec(),
         });

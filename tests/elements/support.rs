@@ -293,6 +293,7 @@ impl Relay {
         let options = net::ListenOptions {
             address: address.to_owned(),
             identity: None,
+            http_root: None,
             quic: net::Quic::default(),
             protocols: vec!["moql"],
         };

@@ -165,6 +165,7 @@ impl Port {
         let options = ListenOptions {
             address: "127.0.0.1:0".into(),
             identity: None,
+            http_root: None,
             quic: Quic::default(),
             protocols: ALPNS.to_vec(),
         };

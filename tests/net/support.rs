@@ -170,6 +170,7 @@ pub(crate) fn listen_options(address: &str, protocols: &[&'static str]) -> Liste
     ListenOptions {
         address: address.into(),
         identity: None,
+        http_root: None,
         quic: Quic::default(),
         protocols: protocols.to_vec(),
     }

@@ -68,6 +68,7 @@ impl Publisher {
         let options = ListenOptions {
             address: "127.0.0.1:0".into(),
             identity: None,
+            http_root: None,
             quic: Quic::default(),
             protocols: PROTOCOLS.to_vec(),
         };

@@ -133,6 +133,7 @@ async fn pair() -> (Transport, Transport, JoinHandle<()>) {
     let listen = ListenOptions {
         address: "127.0.0.1:0".into(),
         identity: None,
+        http_root: None,
         quic: Quic::default(),
         protocols: ALPNS.to_vec(),
     };

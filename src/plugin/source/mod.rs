@@ -6,6 +6,10 @@
 //! its sounds one: `audio_0` and so on. It is a live source: the newest picture is shown `latency`
 //! after it arrived at the earliest, and audio and video stay in step however late each starts.
 //!
+//! Text is plain (`text/x-raw`), a buffer per cue with its time and duration, for `textoverlay`, muxers and players; KLV is
+//! `meta/x-klv`, and other data `application/octet-stream`. Data needs a session of moq-lite-05 or newer, where frames have
+//! times.
+//!
 //! ## Example pipelines
 //!
 //! With a publisher in another terminal, such as

@@ -1,4 +1,4 @@
-//! The little HTTP/1 there is: `GET /certificate.sha256`, asked and answered.
+//! Asking a server for the fingerprint of its certificate: `GET /certificate.sha256`.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -8,10 +8,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Error, Fingerprint, connect, target::Target};
+use super::PATH;
+use crate::net::{Error, Fingerprint, connect, target::Target};
 
 /// Asks the HTTP server at the URL's host and port for the fingerprint of its certificate.
-pub(super) async fn fetch(
+pub(in crate::net) async fn fetch(
     target: &Target,
     addresses: Vec<SocketAddr>,
 ) -> Result<Fingerprint, Error> {
@@ -50,68 +51,6 @@ pub(super) async fn fetch(
             answered,
         }
     })
-}
-
-/// Reads one request and answers it. The caller bounds the time.
-pub(super) async fn serve(mut stream: TcpStream, fingerprint: Fingerprint) -> io::Result<()> {
-    let mut head = Vec::new();
-    let answer = loop {
-        if let Some(answer) = answer(&head, fingerprint) {
-            break answer;
-        }
-        let room = (HEAD_LIMIT + 1 - head.len()) as u64;
-        if (&mut stream).take(room).read_buf(&mut head).await? == 0 {
-            return Ok(());
-        }
-    };
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await?;
-    // Closing over unread bytes would reset the connection and could take the answer with it.
-    let mut rest = stream.take(REST_LIMIT);
-    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await?;
-    Ok(())
-}
-
-/// What to say to a request of which `head` arrived so far; `None`: wait for more.
-fn answer(head: &[u8], fingerprint: Fingerprint) -> Option<String> {
-    let mut headers = [httparse::EMPTY_HEADER; 64];
-    let mut request = httparse::Request::new(&mut headers);
-    match request.parse(head) {
-        Ok(httparse::Status::Partial) if head.len() <= HEAD_LIMIT => return None,
-        Ok(httparse::Status::Complete(_)) => {}
-        Ok(httparse::Status::Partial) | Err(_) => {
-            return Some(response(
-                "400 Bad Request",
-                "",
-                "not an HTTP request\n",
-                true,
-            ));
-        }
-    }
-    let method = request.method.unwrap_or_default();
-    let path = request.path.unwrap_or_default();
-    let path = path.split('?').next().unwrap_or_default();
-    Some(match method {
-        "GET" | "HEAD" if path == PATH => {
-            response("200 OK", "", &format!("{fingerprint}\n"), method == "GET")
-        }
-        "GET" | "HEAD" => response("404 Not Found", "", "not found\n", method == "GET"),
-        _ => response(
-            "405 Method Not Allowed",
-            "Allow: GET, HEAD\r\n",
-            "method not allowed\n",
-            true,
-        ),
-    })
-}
-
-fn response(status: &str, extra: &str, body: &str, with_body: bool) -> String {
-    let length = body.len();
-    let body = if with_body { body } else { "" };
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nAccess-Control-Allow-Origin: *\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n{extra}\r\n{body}"
-    )
 }
 
 /// Why one address gave no fingerprint.
@@ -197,14 +136,6 @@ fn parse(bytes: &[u8], ended: bool) -> Option<Result<Fingerprint, String>> {
     Some(fingerprint.ok_or_else(|| "the answer is not a SHA-256 fingerprint".into()))
 }
 
-const PATH: &str = "/certificate.sha256";
-
-/// Bytes of a request's head that are read.
-const HEAD_LIMIT: usize = 8 << 10;
-
-/// Bytes after the head that are read and thrown away.
-const REST_LIMIT: u64 = 64 << 10;
-
 /// Bytes of a response that are read.
 const RESPONSE_LIMIT: usize = 16 << 10;
 
@@ -216,52 +147,6 @@ mod tests {
     use super::*;
 
     const HEX: &str = "00ff10a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e";
-
-    fn say(head: &str) -> Option<String> {
-        answer(head.as_bytes(), HEX.parse().unwrap())
-    }
-
-    fn status(head: &str) -> Option<String> {
-        Some(say(head)?.lines().next()?.to_owned())
-    }
-
-    #[test]
-    fn the_fingerprint_is_served_as_a_line_of_text() {
-        assert_eq!(
-            say("GET /certificate.sha256?x HTTP/1.1\r\nHost: h\r\n\r\n").unwrap(),
-            format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 65\r\nAccess-Control-Allow-Origin: *\r\n\
-                 Cache-Control: no-store\r\nConnection: close\r\n\r\n{HEX}\n"
-            )
-        );
-        let head = say("HEAD /certificate.sha256 HTTP/1.1\r\n\r\n").unwrap();
-        assert!(
-            head.contains("Content-Length: 65\r\n") && head.ends_with("\r\n\r\n"),
-            "{head}"
-        );
-    }
-
-    #[test]
-    fn other_requests_are_refused_by_status() {
-        assert_eq!(
-            status("GET / HTTP/1.1\r\n\r\n").unwrap(),
-            "HTTP/1.1 404 Not Found"
-        );
-        assert_eq!(
-            status("POST /certificate.sha256 HTTP/1.1\r\n\r\n").unwrap(),
-            "HTTP/1.1 405 Method Not Allowed"
-        );
-        assert_eq!(
-            status("\u{16}\u{3}\u{1}garbage\r\n\r\n").unwrap(),
-            "HTTP/1.1 400 Bad Request"
-        );
-        assert_eq!(
-            status(&format!("GET /{} HTTP/1.1\r\n", "a".repeat(9000))).unwrap(),
-            "HTTP/1.1 400 Bad Request"
-        );
-        assert_eq!(status("GET /certificate.sha256 HTTP/1.1\r\nHo"), None);
-        assert_eq!(status(""), None);
-    }
 
     #[test]
     fn every_prefix_of_an_answer_waits_and_every_cut_is_an_error() {

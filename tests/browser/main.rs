@@ -1,0 +1,9 @@
+//! The pages in a real Chromium: pictures are read back from pixels, sound from its spectrum.
+#![cfg(feature = "plugin")]
+
+mod chromium;
+mod fixture;
+#[path = "../interop/relay.rs"]
+#[allow(dead_code, reason = "shared with the tests of interoperability")]
+mod relay;
+mod watch;

@@ -1,0 +1,63 @@
+// Runs in the page to watch: reads the clock from the picture's pixels, and the tone from the sound's spectrum.
+(() => {
+  const BITS = 32;
+  const BLOCK = 16; // pixels of a picture that is 640 wide
+  const player = document.querySelector("moq-watch");
+  const canvas = player.querySelector("canvas");
+  const strip = document.createElement("canvas");
+  strip.width = 640;
+  strip.height = 2 * BLOCK;
+  const context = strip.getContext("2d", { willReadFrequently: true });
+  const probe = { frames: [], samples: 0, unreadable: 0, width: 0, brightness: undefined };
+
+  // Milliseconds of the wall clock, 24 bits, and 8 bits that must fit them.
+  const read = () => {
+    context.drawImage(canvas, 0, 0, canvas.width, canvas.width / 20, 0, 0, strip.width, strip.height);
+    const row = context.getImageData(0, BLOCK, strip.width, 1).data;
+    let word = 0;
+    let sum = 0;
+    for (let bit = 0; bit < BITS; bit++) {
+      let level = 0;
+      for (let x = 6; x < 10; x++) level += row[(bit * BLOCK + x) * 4 + 1];
+      word = word * 2 + (level > 4 * 128 ? 1 : 0);
+      sum += level / 4;
+    }
+    probe.brightness = sum / BITS;
+    const clock = Math.floor(word / 256);
+    const check = ((clock >> 16) + (clock >> 8) + clock + 0x5a) & 0xff;
+    return check === word % 256 ? clock : undefined;
+  };
+
+  const look = () => {
+    if (canvas.width > 0 && player.renderer.out.frame.peek()) {
+      probe.samples++;
+      probe.width = canvas.width;
+      const clock = read();
+      if (clock === undefined) probe.unreadable++;
+      else if (probe.frames.at(-1)?.clock !== clock) {
+        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, width: canvas.width });
+      }
+    }
+    // After the player's own drawing of this moment.
+    requestAnimationFrame(() => setTimeout(look));
+  };
+  look();
+
+  let analyser;
+  player.signals.run((effect) => {
+    const root = effect.get(player.audio.out.root);
+    if (!root) return;
+    analyser = new AnalyserNode(root.context, { fftSize: 8192, smoothingTimeConstant: 0 });
+    root.connect(analyser);
+  });
+  // The loudest frequency, and how loud it is in decibels.
+  probe.tone = () => {
+    if (!analyser) return undefined;
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    let best = 1;
+    for (let bin = 2; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
+    return { frequency: (best * analyser.context.sampleRate) / analyser.fftSize, level: bins[best] };
+  };
+  window.probe = probe;
+})();

@@ -1,0 +1,131 @@
+//! The page to watch.
+
+use crate::{
+    chromium::Page,
+    fixture::{H264, PICTURE, Publisher, TONE, Watched, report},
+    relay::Relay,
+};
+
+/// What a sink does here.
+const LISTEN: &str = "moqsink name=sink listen=127.0.0.1:0 broadcast=cam";
+
+fn plays(name: &str, video: &str, audio: &str, sink: &str) {
+    let publisher = Publisher::start(&format!(
+        "{PICTURE} ! {video} ! {sink} {TONE} ! {audio} ! sink."
+    ));
+    let watched = Watched::open(&publisher.url());
+    let latency = watched.sees(30);
+    watched.hears();
+    report(&format!(
+        "{name}, direct: {latency} ms from glass to glass (median)"
+    ));
+}
+
+#[test]
+fn h264_and_opus_play_in_chromium() {
+    plays("H.264 and Opus", H264, "opusenc", LISTEN);
+}
+
+#[test]
+fn h264_and_aac_play_in_chromium() {
+    plays("H.264 and AAC", H264, "avenc_aac ! aacparse", LISTEN);
+}
+
+#[test]
+fn a_still_picture_and_silence_are_told_from_a_live_one() {
+    let publisher = Publisher::start(&format!(
+        "videotestsrc is-live=true pattern=black ! video/x-raw,width=640,height=360,framerate=30/1 ! {H264} ! {LISTEN} \
+         audiotestsrc is-live=true wave=silence ! audio/x-raw,rate=48000,channels=2 ! opusenc ! sink."
+    ));
+    let watched = Watched::open(&publisher.url());
+    // The player shows frame after frame, and the clock is in none of them.
+    watched.page.until("probe.samples >= 60 && probe.tone()");
+    assert_eq!(watched.page.evaluate("probe.frames.length"), 0);
+    assert_eq!(
+        watched.page.evaluate("probe.unreadable === probe.samples"),
+        true
+    );
+    assert_eq!(watched.page.evaluate("probe.tone().level > -60"), false);
+}
+
+#[test]
+fn a_relay_brings_the_same_picture_to_the_same_page() {
+    let relay = Relay::start();
+    let publisher = Publisher::start(&format!(
+        "{PICTURE} ! {H264} ! moqsink name=sink listen=127.0.0.1:0 url={} broadcast=cam {TONE} ! opusenc ! sink.",
+        relay.url()
+    ));
+    let direct = Watched::open(&publisher.url());
+    let through = Watched::open(&format!(
+        "{}?url={}&broadcast=cam",
+        publisher.url(),
+        relay.url()
+    ));
+    let (direct, through) = (direct.sees(30), {
+        through
+            .page
+            .until("document.querySelector('moq-watch').connection.established.peek()?.transport === 'webtransport'");
+        through.hears();
+        through.sees(30)
+    });
+    report(&format!(
+        "glass to glass, median: {direct} ms direct, {through} ms through the relay"
+    ));
+}
+
+#[test]
+fn a_publisher_that_comes_back_is_seen_again() {
+    let line = |sink: &str| format!("{PICTURE} ! {H264} ! {sink} {TONE} ! opusenc ! sink.");
+    let publisher = Publisher::start(&line(LISTEN));
+    let port = publisher.port();
+    let watched = Watched::open(&publisher.url());
+    watched.sees(15);
+    drop(publisher);
+    watched
+        .page
+        .until("document.getElementById('stage').dataset.state === 'waiting'");
+    let sink = LISTEN.replace(":0", &format!(":{port}"));
+    let publisher = Publisher::start(&line(&sink));
+    watched.sees(15);
+    watched.hears();
+    drop(publisher);
+}
+
+#[test]
+fn the_page_switches_between_renditions() {
+    let publisher = Publisher::start(&format!(
+        "{PICTURE} ! tee name=t t. ! queue ! {H264} ! {LISTEN} \
+         t. ! queue ! videoscale ! video/x-raw,width=320,height=180 ! {H264} ! sink."
+    ));
+    let watched = Watched::open(&publisher.url());
+    watched
+        .page
+        .until("document.getElementById('rendition').options.length === 3");
+    for width in [320, 640, 320] {
+        let name = watched.page.evaluate(&format!(
+            "Object.entries(document.querySelector('moq-watch').video.source.out.available.peek()) \
+             .find(([, config]) => config.codedWidth === {width})[0]"
+        ));
+        let name = name.as_str().expect("a rendition has a name");
+        watched.page.select("#rendition", name);
+        watched.page.until(&format!("probe.width === {width}"));
+        watched.sees(15);
+    }
+}
+
+#[test]
+fn the_page_looks_good_on_a_desk_and_on_a_phone() {
+    let publisher = Publisher::start(&format!(
+        "{PICTURE} ! {H264} ! {LISTEN} {TONE} ! opusenc ! sink."
+    ));
+    for (name, width, height) in [("watch-desk", 1280, 800), ("watch-phone", 390, 844)] {
+        let watched = Watched::of(Page::open_sized(&publisher.url(), width, height));
+        watched.sees(30);
+        let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(watched.page.evaluate(fits), true, "{name} is too wide");
+        watched
+            .page
+            .until("!document.getElementById('bitrate').textContent.startsWith('–')");
+        watched.page.screenshot(name);
+    }
+}

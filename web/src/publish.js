@@ -1,0 +1,110 @@
+// The page to publish: camera, screen or microphone into a listening moqsrc.
+import "@moq/publish/element";
+import { Graph } from "./graph.js";
+import { bitrate, Meter } from "./meter.js";
+import { connect, destination, obstacle } from "./session.js";
+
+const find = (id) => document.getElementById(id);
+const publisher = document.querySelector("moq-publish");
+const stage = find("stage");
+const sources = [...document.querySelectorAll(".source")];
+const graph = new Graph(find("graph"));
+const meter = new Meter();
+const query = new URLSearchParams(location.search);
+const target = destination(location);
+
+const hindrance = obstacle(location);
+if (hindrance) {
+  const link = Object.assign(document.createElement("a"), { href: hindrance.href, textContent: hindrance.label });
+  state("stopped", "One more step", hindrance.text);
+  find("notice").append(link);
+  status("broken", "Not connected");
+  for (const button of sources) button.disabled = true;
+} else {
+  find("to-watch").search = location.search;
+  find("name").value = query.get("broadcast") ?? "me";
+  rename();
+  find("name").addEventListener("change", rename);
+  find("codec").addEventListener("change", (event) => {
+    publisher.broadcast.video.hd.config.update((config) => ({ ...config, codec: event.target.value || undefined }));
+  });
+  find("microphone").addEventListener("change", (event) => {
+    publisher.muted = !event.target.checked;
+  });
+  for (const button of sources) button.addEventListener("click", () => start(button.dataset.source));
+  find("stop").addEventListener("click", () => start(undefined));
+  connect(publisher.connection, target);
+  show();
+  setInterval(measure, 1000);
+}
+
+function rename() {
+  const name = find("name").value.trim() || "me";
+  publisher.name = name;
+  const address = target.url.host;
+  const port = target.url.port || "443";
+  find("pipeline").textContent = target.own
+    ? `gst-launch-1.0 moqsrc listen=[::]:${port} broadcast=${name} ! decodebin ! autovideosink`
+    : `gst-launch-1.0 moqsrc url=https://${address}${target.url.pathname} broadcast=${name} ! decodebin ! autovideosink`;
+}
+
+/** Shows something else, or nothing. */
+function start(source) {
+  publisher.invisible = source === "microphone";
+  publisher.source = source === "microphone" ? "camera" : source;
+  for (const button of sources) button.setAttribute("aria-pressed", String(button.dataset.source === source));
+  find("stop").hidden = !source;
+  if (!source) {
+    publisher.broadcast.video.source.set(undefined);
+    publisher.broadcast.audio.source.set(undefined);
+  }
+}
+
+function show() {
+  const { connection, broadcast, signals } = publisher;
+  signals.run((effect) => {
+    const connected = effect.get(connection.status) === "connected";
+    const source = effect.get(publisher.state.source);
+    const video = effect.get(broadcast.video.source);
+    const audio = effect.get(broadcast.audio.source);
+    const watched = effect.get(broadcast.video.hd.active) || effect.get(broadcast.audio.active);
+    find("demand").textContent = watched ? "Watching" : video || audio ? "Nobody yet" : "–";
+    if (!connected) status("connecting", "Connecting");
+    else if (video || audio) status("live", "Live");
+    else status("connected", "Connected");
+    if (video) state("playing");
+    else if (audio) state("stopped", "You can be heard", "Only sound goes out.");
+    else if (source)
+      state("stopped", "Waiting for your permission", "The browser asks you whether this page may see and hear you.");
+    else state("stopped", "You are not live", "Choose what to show. Nothing leaves this device before you do.");
+  });
+  signals.run((effect) => {
+    find("version").textContent = effect.get(connection.established)?.version ?? "–";
+  });
+  signals.run((effect) => {
+    const config = effect.get(broadcast.video.hd.resolved);
+    find("picture").textContent = config ? `${config.width}×${config.height}` : "–";
+  });
+}
+
+/** Once a second: what goes out, as the transport counts it. */
+async function measure() {
+  const session = publisher.connection.established.peek();
+  const stats = await session?.stats?.();
+  const rates = meter.sample(performance.now(), [stats?.bytesSent ?? 0]);
+  const bits = rates && stats?.bytesSent !== undefined ? rates[0] * 8 : undefined;
+  find("bitrate").textContent = bits === undefined ? "–" : bitrate(bits);
+  graph.push(undefined, bits);
+}
+
+function state(name, title, text) {
+  stage.dataset.state = name;
+  if (!title) return;
+  find("notice-title").textContent = title;
+  find("notice-text").textContent = text;
+}
+
+function status(name, text) {
+  find("status").dataset.state = name;
+  find("status").textContent = text;
+}

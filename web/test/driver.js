@@ -1,0 +1,79 @@
+// A Chromium that tests drive: commands come as lines of JSON on stdin, answers go as lines of JSON to stdout. It ends
+// with its stdin.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const profile = await mkdtemp(`${tmpdir()}/gst-plugin-moq-chromium-`);
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Entire screen",
+    // A name that is not of this machine as far as Chromium knows, so that what browsers demand of others shows.
+    "--host-resolver-rules=MAP studio.test 127.0.0.1",
+  ],
+  ignoreHTTPSErrors: true,
+  viewport: { width: 1280, height: 800 },
+});
+const pages = new Map();
+let count = 0;
+
+const commands = {
+  /** Opens an address in a new page. */
+  async open({ url, width = 1280, height = 800 }) {
+    const page = await context.newPage();
+    const number = ++count;
+    await page.setViewportSize({ width, height });
+    page.on("console", (message) => process.stderr.write(`page ${number}: ${message.text()}\n`));
+    page.on("pageerror", (error) => process.stderr.write(`page ${number}: ${error.stack}\n`));
+    await page.goto(url, { timeout: 20_000 });
+    pages.set(number, page);
+    return number;
+  },
+  /** The value of an expression, which may be a promise. It counts as a person's touch, so sound is allowed from then on. */
+  evaluate: ({ page, source }) => pages.get(page).evaluate(source),
+  /** Waits until an expression is true. */
+  async until({ page, source, limit = 20_000 }) {
+    // Playwright's own waiting evaluates text in the page, which the page's policy forbids.
+    const end = performance.now() + limit;
+    while (!(await pages.get(page).evaluate(source))) {
+      if (performance.now() > end) throw new Error(`not within ${limit} ms`);
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  },
+  /** Presses a button as a person does. */
+  click: ({ page, selector }) => pages.get(page).click(selector, { timeout: 10_000 }),
+  select: ({ page, selector, value }) => pages.get(page).selectOption(selector, value, { timeout: 10_000 }),
+  async screenshot({ page, path }) {
+    await pages.get(page).screenshot({ path });
+  },
+  async close({ page }) {
+    await pages.get(page).close();
+    pages.delete(page);
+  },
+};
+
+async function obey(line) {
+  const { id, command, ...rest } = JSON.parse(line);
+  try {
+    return { id, value: (await commands[command](rest)) ?? null };
+  } catch (error) {
+    return { id, error: String(error.message ?? error) };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  obey(line).then((answer) => process.stdout.write(`${JSON.stringify(answer)}\n`));
+}
+await context.close();
+await rm(profile, { recursive: true, force: true });
