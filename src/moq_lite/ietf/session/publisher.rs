@@ -18,7 +18,7 @@ use super::{
     serve::{Serving, Wish},
 };
 use crate::moq_lite::{
-    Direction, Error, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
+    Direction, Error, Excess, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
     coding::{Encode, Writer},
     ietf::{
         Control, Fetch, FetchError, FetchHeader, FetchOk, FetchType, GroupOrder, Location,
@@ -26,11 +26,8 @@ use crate::moq_lite::{
         SubscribeNamespaceOk, SubscribeOk, SubscribeUpdate, TrackStatus, TrackStatusError,
         TrackStatusOk, Version,
     },
-    status::Status,
+    status::{Engaged, Status},
 };
-
-/// The most subscriptions that a peer may have at a time.
-const MAX_SUBSCRIPTIONS: usize = 4096;
 
 /// The most requests for the past that are answered at a time.
 const MAX_FETCHES: usize = 64;
@@ -47,7 +44,7 @@ pub(super) struct Publisher<S: Session> {
     serving: HashMap<RequestId, Served>,
     /// Requests for the past that are being answered.
     fetches: HashMap<RequestId, AbortHandle>,
-    prefixes: Vec<PathOwned>,
+    prefixes: Vec<(PathOwned, Engaged)>,
     tasks: JoinSet<RequestId>,
 }
 
@@ -121,7 +118,8 @@ impl<S: Session> Publisher<S> {
             }
             Control::SubscribeNamespace(message) => self.subscribe_namespace(&message),
             Control::UnsubscribeNamespace(message) => {
-                self.prefixes.retain(|prefix| *prefix != message.namespace);
+                self.prefixes
+                    .retain(|(prefix, _)| *prefix != message.namespace);
             }
             message => tracing::debug!(?message, "nothing to do"),
         }
@@ -130,7 +128,10 @@ impl<S: Session> Publisher<S> {
 
     fn subscribe(&mut self, request: &Subscribe<'static>) -> Result<()> {
         let id = request.request_id;
-        let full = self.serving.len() >= MAX_SUBSCRIPTIONS;
+        let full = self.serving.len() >= self.status.limits.requests;
+        if full {
+            self.status.exceed(Excess::Requests);
+        }
         let Entry::Vacant(entry) = self.serving.entry(id) else {
             return Err(Error::ProtocolViolation);
         };
@@ -189,8 +190,10 @@ impl<S: Session> Publisher<S> {
                 &request.track_name,
             ),
         };
+        let engaged = self.status.engage();
         self.tasks.spawn(async move {
             serving.run(track).await;
+            drop(engaged);
             id
         });
         Ok(())
@@ -321,10 +324,12 @@ impl<S: Session> Publisher<S> {
         });
         let priority = request.subscriber_priority;
         let sending = past.send(self.transport.clone(), self.version, request_id, priority);
+        let engaged = self.status.engage();
         let task = self.tasks.spawn(async move {
             if let Err(err) = sending.await {
                 tracing::debug!(%err, id = %request_id, "fetch not answered whole");
             }
+            drop(engaged);
             request_id
         });
         self.fetches.insert(request_id, task);
@@ -341,7 +346,7 @@ impl<S: Session> Publisher<S> {
     /// Everything is announced anyway; this only says so.
     fn subscribe_namespace(&mut self, request: &SubscribeNamespace<'_>) {
         let request_id = request.request_id;
-        let overlaps = self.prefixes.iter().any(|prefix| {
+        let overlaps = self.prefixes.iter().any(|(prefix, _)| {
             prefix.has_prefix(&request.namespace) || request.namespace.has_prefix(prefix)
         });
         if overlaps || self.prefixes.len() >= MAX_PREFIXES {
@@ -352,7 +357,8 @@ impl<S: Session> Publisher<S> {
             });
             return;
         }
-        self.prefixes.push(request.namespace.to_owned());
+        let engaged = self.status.engage();
+        self.prefixes.push((request.namespace.to_owned(), engaged));
         self.outbox.answer(&SubscribeNamespaceOk { request_id });
     }
 }
