@@ -6,10 +6,12 @@ use std::fmt::Debug;
 
 use gstmoq::{
     media::{
-        Catalog, Micros, aac,
+        Catalog, Micros, aac, av1, flac,
         fmp4::Demuxer,
         h264::{self, Format},
-        legacy, opus,
+        h265, legacy, mpeg_audio, opus, pcm,
+        video::Codec,
+        vp9, vtt,
     },
     moq_lite::{
         coding::{Buf, Bytes, BytesMut, Decode, Encode, Versions},
@@ -197,4 +199,45 @@ where
     let again = T::decode(&mut bytes, version).expect("our own bytes");
     assert!(!bytes.has_remaining());
     assert_eq!(format!("{again:?}"), format!("{value:?}"));
+}
+
+/// Coded pictures and sound, their configuration, and text.
+pub(crate) fn codecs(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    for codec in [
+        Codec::H264(Format::ByteStream),
+        Codec::H264(Format::LengthPrefixed(4)),
+        Codec::H265(Format::ByteStream),
+        Codec::H265(Format::LengthPrefixed(4)),
+        Codec::Av1,
+        Codec::Vp8,
+        Codec::Vp9,
+    ] {
+        let _ = codec.is_keyframe(data);
+        let _ = codec.config(data, None);
+        let _ = codec.parameters(data);
+    }
+    if let Ok(record) = h265::Hvcc::parse(&bytes) {
+        let _ = (record.format(), record.codec(), record.sps());
+    }
+    let _ = h265::Sps::parse(data);
+    assert!(av1::without_delimiter(bytes).len() <= data.len());
+    let _ = av1::Sequence::parse(data);
+    let _ = (aac::Adts::parse(data), mpeg_audio::Header::parse(data));
+    if let Ok(info) = flac::StreamInfo::parse_header(data) {
+        let again = flac::StreamInfo::parse_description(&info.description());
+        assert_eq!(again.as_ref(), Ok(&info));
+    }
+    let _ = pcm::from_s16(data);
+    if let Ok(cues) = vtt::parse(data) {
+        let again = vtt::parse(&vtt::write(&cues));
+        assert!(again.is_ok() || vtt::write(&cues).len() > vtt::MAX_SIZE);
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        assert_eq!(vtt::plain(&vtt::escape(text)), text);
+        let _ = (vtt::plain(text), vtt::from_pango(text));
+        let _ = av1::Profile::parse(text).map(|profile| profile.codec());
+        let _ = h265::Profile::parse(text).map(|profile| profile.hev1());
+        let _ = vp9::Profile::parse(text);
+    }
 }

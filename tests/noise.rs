@@ -107,3 +107,19 @@ fn frames_and_configurations_with_mistakes_do_no_harm() {
     let good = [opus, build::AVCC.to_vec(), annex_b, vec![0x11, 0x90]];
     feed(inputs::legacy, 64, &good);
 }
+
+#[test]
+fn pictures_sound_and_text_with_mistakes_do_no_harm() {
+    let good: [&[u8]; 8] = [
+        b"\0\0\x01\x40\x01\x0c\0\0\x01\x42\x01\x01\x01\x60\0\0\x03\0\xb0\0\0\x03\0\0\x03\0\x5d\xa0\x0a\x08\x0f\x16\x59\x59\xa4\x93\x2b\xc0\x5a\
+          \0\0\x01\x44\x01\xc1\0\0\x01\x26\x01\xaf",
+        b"\x12\0\x0a\x0b\0\0\0\x04\x3c\xfe\xed\xfe\x55\xf9\xc0\x32\x02\x10\0",
+        b"\x10\x02\0\x9d\x01\x2a\xa0\0\x78\0",
+        b"\x82\x49\x83\x42\x20\x13\xf0\x0e\xf0\0",
+        b"\xff\xf1\x50\x80\x01\x3f\xfc\x01\x02",
+        b"\xff\xfb\x90\x64\0\0",
+        b"fLaC\x80\0\0\x22\x10\0\x10\0\0\0\x09\0\x30\0\x0a\xc4\x42\xf0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+        b"WEBVTT\n\n00:00.500 --> 00:01.000 line:0\n<b>A &amp; B</b>\n\n00:01.000 --> 00:02.000\nC\n",
+    ];
+    feed(inputs::codecs, 256, &good.map(<[u8]>::to_vec));
+}

@@ -1,7 +1,23 @@
 //! `moqsink`: publishes a broadcast.
 //!
-//! Each request pad `sink_%u` takes H.264 (`avc`, `avc3` or `byte-stream`, whole access units), raw
-//! AAC, Opus, or fragmented MP4 with any number of tracks. The element publishes them as one
+//! Each request pad `sink_%u` takes one of these, or fragmented MP4 with any number of tracks:
+//!
+//! | caps | form | in the catalog |
+//! |---|---|---|
+//! | `video/x-h264` | `avc`, `avc3` or `byte-stream`, whole pictures | `avc1.`, `avc3.` |
+//! | `video/x-h265` | `hvc1`, `hev1` or `byte-stream`, whole pictures | `hvc1.`, `hev1.` |
+//! | `video/x-av1` | `obu-stream`, temporal units | `av01.` |
+//! | `video/x-vp8`, `video/x-vp9` | frames, superframes | `vp8`, `vp09.` |
+//! | `audio/mpeg` | AAC, raw or with ADTS headers, which are taken off; MP3 and MP2 | `mp4a.40.`, `mp3`, `mp2` |
+//! | `audio/x-opus` | any number of channels | `opus` |
+//! | `audio/x-flac`, `audio/x-ac3`, `audio/x-eac3` | frames | `flac`, `ac-3`, `ec-3` |
+//! | `audio/x-raw` | `F32LE`, or `S16LE`, which becomes floats | `pcm` |
+//! | `text/x-raw`, `application/x-subtitle-vtt` | a text per buffer | text, as WebVTT; shown for 5 s where nothing says for how long |
+//! | `meta/x-klv`, `application/octet-stream` | anything, a group per buffer | data, with its media type |
+//!
+//! Keyframes of a byte-stream that come without parameter sets are given those of the one before. What comes in another
+//! form is refused with the name of the parser that changes it. The time of data travels beside the payload, in versions
+//! from moq-lite-05 on. The element publishes them as one
 //! broadcast with a hang catalog, to a relay or a peer (`url`), to whoever connects (`listen`), or
 //! both.
 //!
@@ -102,7 +118,7 @@
 //! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
 //! | `estimated-send-bitrate` | uint64 | as the property |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |

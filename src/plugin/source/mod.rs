@@ -6,6 +6,10 @@
 //! its sounds one: `audio_0` and so on. It is a live source: the newest picture is shown `latency`
 //! after it arrived at the earliest, and audio and video stay in step however late each starts.
 //!
+//! Text is plain (`text/x-raw`), a buffer per cue with its time and duration, for `textoverlay`, muxers and players; KLV is
+//! `meta/x-klv`, and other data `application/octet-stream`. Data needs a session of moq-lite-05 or newer, where frames have
+//! times.
+//!
 //! ## Example pipelines
 //!
 //! With a publisher in another terminal, such as
@@ -123,7 +127,7 @@
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
 //! | `publishers` | array of structures | the peers that came to `listen`, each as a viewer of `moqsink` |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
 //! | `version` | string | the version that the newest session speaks; null before the first |
 //! | `rtt` | uint64 | smoothed round-trip time of the newest session in nanoseconds; 0 when not measured |
 //! | `bytes-sent`, `bytes-received` | uint64 | of the open sessions, with headers and what was sent twice |

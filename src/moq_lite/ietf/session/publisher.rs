@@ -17,7 +17,7 @@ use super::{
     serve::{Serving, Wish},
 };
 use crate::moq_lite::{
-    Direction, Error, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
+    Direction, Error, Excess, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
     coding::{Encode, Writer},
     ietf::{
         Control, Fetch, FetchError, FetchHeader, FetchOk, FetchType, GroupOrder, Location,
@@ -25,11 +25,8 @@ use crate::moq_lite::{
         SubscribeNamespaceOk, SubscribeOk, SubscribeUpdate, TrackStatus, TrackStatusError,
         TrackStatusOk, Version,
     },
-    status::Status,
+    status::{Engaged, Status},
 };
-
-/// The most subscriptions that a peer may have at a time.
-const MAX_SUBSCRIPTIONS: usize = 4096;
 
 /// The most prefixes that a peer may follow at a time.
 const MAX_PREFIXES: usize = 1024;
@@ -41,7 +38,7 @@ pub(super) struct Publisher<S: Session> {
     outbox: Outbox,
     status: Arc<Status>,
     serving: HashMap<RequestId, Served>,
-    prefixes: Vec<PathOwned>,
+    prefixes: Vec<(PathOwned, Engaged)>,
     tasks: JoinSet<Option<RequestId>>,
 }
 
@@ -105,7 +102,8 @@ impl<S: Session> Publisher<S> {
             Control::Fetch(message) => self.fetch(&message),
             Control::SubscribeNamespace(message) => self.subscribe_namespace(&message),
             Control::UnsubscribeNamespace(message) => {
-                self.prefixes.retain(|prefix| *prefix != message.namespace);
+                self.prefixes
+                    .retain(|(prefix, _)| *prefix != message.namespace);
             }
             message => tracing::debug!(?message, "nothing to do"),
         }
@@ -114,7 +112,10 @@ impl<S: Session> Publisher<S> {
 
     fn subscribe(&mut self, request: &Subscribe<'static>) -> Result<()> {
         let id = request.request_id;
-        let full = self.serving.len() >= MAX_SUBSCRIPTIONS;
+        let full = self.serving.len() >= self.status.limits.requests;
+        if full {
+            self.status.exceed(Excess::Requests);
+        }
         let Entry::Vacant(entry) = self.serving.entry(id) else {
             return Err(Error::ProtocolViolation);
         };
@@ -173,8 +174,10 @@ impl<S: Session> Publisher<S> {
                 &request.track_name,
             ),
         };
+        let engaged = self.status.engage();
         self.tasks.spawn(async move {
             serving.run(track).await;
+            drop(engaged);
             Some(id)
         });
         Ok(())
@@ -270,7 +273,7 @@ impl<S: Session> Publisher<S> {
     /// Everything is announced anyway; this only says so.
     fn subscribe_namespace(&mut self, request: &SubscribeNamespace<'_>) {
         let request_id = request.request_id;
-        let overlaps = self.prefixes.iter().any(|prefix| {
+        let overlaps = self.prefixes.iter().any(|(prefix, _)| {
             prefix.has_prefix(&request.namespace) || request.namespace.has_prefix(prefix)
         });
         if overlaps || self.prefixes.len() >= MAX_PREFIXES {
@@ -281,7 +284,8 @@ impl<S: Session> Publisher<S> {
             });
             return;
         }
-        self.prefixes.push(request.namespace.to_owned());
+        let engaged = self.status.engage();
+        self.prefixes.push((request.namespace.to_owned(), engaged));
         self.outbox.answer(&SubscribeNamespaceOk { request_id });
     }
 }
