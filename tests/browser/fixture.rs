@@ -213,10 +213,11 @@ impl Watched {
         ages[ages.len() / 2] as f64
     }
 
-    /// Waits for the tone.
+    /// Waits for the tone, and presses the button for sound where the page asks for it.
     pub(crate) fn hears(&self) {
         self.page.until(&format!(
-            "(() => {{ const tone = probe.tone(); \
+            "(() => {{ const button = document.getElementById('unmute'); if (!button.hidden) button.click(); \
+             const tone = probe.tone(); \
              return tone && tone.level > -60 && Math.abs(tone.frequency - {FREQUENCY}) < 20; }})()"
         ));
     }

@@ -99,12 +99,11 @@ impl Pki {
         roots
             .add(CertificateDer::from_pem_file(&self.root).unwrap())
             .unwrap();
-        let tls = rustls::ClientConfig::builder_with_provider(ring())
+        rustls::ClientConfig::builder_with_provider(ring())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls
+            .with_no_client_auth()
     }
 
     pub(crate) fn identity(&self) -> (PathBuf, PathBuf) {
