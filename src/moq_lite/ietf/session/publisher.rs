@@ -7,12 +7,13 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 use web_transport_trait::Session;
 
 use super::{
     codes::{self, refused},
+    fetching::Past,
     outbox::Outbox,
     serve::{Serving, Wish},
 };
@@ -28,6 +29,9 @@ use crate::moq_lite::{
     status::{Engaged, Status},
 };
 
+/// The most requests for the past that are answered at a time.
+const MAX_FETCHES: usize = 64;
+
 /// The most prefixes that a peer may follow at a time.
 const MAX_PREFIXES: usize = 1024;
 
@@ -38,8 +42,10 @@ pub(super) struct Publisher<S: Session> {
     outbox: Outbox,
     status: Arc<Status>,
     serving: HashMap<RequestId, Served>,
+    /// Requests for the past that are being answered.
+    fetches: HashMap<RequestId, AbortHandle>,
     prefixes: Vec<(PathOwned, Engaged)>,
-    tasks: JoinSet<Option<RequestId>>,
+    tasks: JoinSet<RequestId>,
 }
 
 /// A subscription of the peer.
@@ -63,6 +69,7 @@ impl<S: Session> Publisher<S> {
             outbox,
             status,
             serving: HashMap::new(),
+            fetches: HashMap::new(),
             prefixes: Vec::new(),
             tasks: JoinSet::new(),
         }
@@ -79,8 +86,12 @@ impl<S: Session> Publisher<S> {
                     }
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Some(id)) => { self.serving.remove(&id); }
-                    Ok(None) => {}
+                    Ok(id) => {
+                        self.serving.remove(&id);
+                        self.fetches.remove(&id);
+                    }
+                    // The peer has had enough.
+                    Err(err) if err.is_cancelled() => {}
                     Err(_) => return Error::Cancel,
                 },
             }
@@ -100,6 +111,11 @@ impl<S: Session> Publisher<S> {
             }
             Control::TrackStatus(message) => self.track_status(&message),
             Control::Fetch(message) => self.fetch(&message),
+            Control::FetchCancel(message) => {
+                if let Some(fetch) = self.fetches.remove(&message.request_id) {
+                    fetch.abort();
+                }
+            }
             Control::SubscribeNamespace(message) => self.subscribe_namespace(&message),
             Control::UnsubscribeNamespace(message) => {
                 self.prefixes
@@ -178,7 +194,7 @@ impl<S: Session> Publisher<S> {
         self.tasks.spawn(async move {
             serving.run(track).await;
             drop(engaged);
-            Some(id)
+            id
         });
         Ok(())
     }
@@ -220,14 +236,28 @@ impl<S: Session> Publisher<S> {
         }
     }
 
-    /// A subscription brings the current group from its start, so there is
-    /// nothing before it that joins: the answer is a stream without objects.
+    /// What is kept of a track is given out; there is no asking for more. A
+    /// subscription brings the current group from its start, so there is nothing
+    /// before it that joins: the answer is a stream without objects.
     fn fetch(&mut self, request: &Fetch<'_>) {
         let joined = match &request.fetch_type {
-            FetchType::Standalone { .. } => Err((
-                refused::NOT_SUPPORTED,
-                "only what joins a subscription can be fetched",
-            )),
+            FetchType::Standalone {
+                namespace,
+                track,
+                start,
+                end,
+            } => {
+                let broadcast = self.origin.consume_broadcast(namespace);
+                let track = broadcast.and_then(|broadcast| broadcast.existing_track(track));
+                return match track {
+                    Some(track) => self.fetch_past(request, &track, *start, *end),
+                    None => self.refuse_fetch(
+                        request.request_id,
+                        refused::DOES_NOT_EXIST,
+                        "there is no such track",
+                    ),
+                };
+            }
             FetchType::RelativeJoining {
                 subscriber_request_id: id,
                 ..
@@ -259,15 +289,58 @@ impl<S: Session> Publisher<S> {
                     if let Err(err) = send_nothing(transport, version, request_id).await {
                         tracing::debug!(%err, "fetch not answered");
                     }
-                    None
+                    request_id
                 });
             }
-            Err((error_code, reason)) => self.outbox.answer(&FetchError {
-                request_id,
-                error_code,
-                reason_phrase: reason.into(),
-            }),
+            Err((error_code, reason)) => self.refuse_fetch(request_id, error_code, reason),
         }
+    }
+
+    fn fetch_past(
+        &mut self,
+        request: &Fetch<'_>,
+        track: &TrackConsumer,
+        start: Location,
+        end: Location,
+    ) {
+        let request_id = request.request_id;
+        if self.fetches.len() >= MAX_FETCHES {
+            let reason = "too many are being answered";
+            return self.refuse_fetch(request_id, refused::INTERNAL, reason);
+        }
+        let past = match Past::find(track, start, end, request.group_order) {
+            Ok(past) => past,
+            Err((code, reason)) => return self.refuse_fetch(request_id, code, reason),
+        };
+        let group_order = match request.group_order {
+            GroupOrder::Descending => GroupOrder::Descending,
+            _ => GroupOrder::Ascending,
+        };
+        self.outbox.answer(&FetchOk {
+            request_id,
+            group_order,
+            end_of_track: false,
+            end_location: past.end(),
+        });
+        let priority = request.subscriber_priority;
+        let sending = past.send(self.transport.clone(), self.version, request_id, priority);
+        let engaged = self.status.engage();
+        let task = self.tasks.spawn(async move {
+            if let Err(err) = sending.await {
+                tracing::debug!(%err, id = %request_id, "fetch not answered whole");
+            }
+            drop(engaged);
+            request_id
+        });
+        self.fetches.insert(request_id, task);
+    }
+
+    fn refuse_fetch(&self, request_id: RequestId, error_code: u64, reason: &str) {
+        self.outbox.answer(&FetchError {
+            request_id,
+            error_code,
+            reason_phrase: reason.into(),
+        });
     }
 
     /// Everything is announced anyway; this only says so.
