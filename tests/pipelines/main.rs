@@ -6,6 +6,7 @@ mod codecs;
 mod errors;
 mod file;
 mod fragments;
+mod limits;
 mod media;
 mod players;
 mod support;
