@@ -132,7 +132,8 @@ async fn an_object_in_a_datagram_is_a_group_of_one_frame() {
     peer.whole(b"\x18\x09\x01\x80\x00\x01a").await;
     assert_eq!(frames(&mut track).await, (1, vec!["a".into()]));
     let send = |bytes: &'static [u8]| peer.transport.send_datagram(bytes.into()).unwrap();
-    let cases: [(&'static [u8], Option<(u64, &'static str)>); 10] = [
+    type Frame = (u64, &'static str);
+    let cases: [(&'static [u8], Option<Frame>); 10] = [
         (b"\x00\x09\x02\x00\x80two", Some((2, "two"))),
         (b"\x07\x09\x03\x80\x02\x3c\x07three", Some((3, "three"))),
         (b"\x20\x09\x04\x00\x80\x00", Some((4, ""))),
