@@ -156,6 +156,7 @@ pub mod coding;
 mod error;
 mod farewell;
 pub mod ietf;
+mod life;
 mod limits;
 pub mod lite;
 mod model;

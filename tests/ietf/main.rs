@@ -8,4 +8,5 @@ mod peer;
 mod publisher;
 mod session;
 mod subscriber;
+mod time;
 mod wire;

@@ -209,6 +209,7 @@ pub(crate) fn subscribe(id: u64) -> Subscribe<'static> {
         filter_type: FilterType::LargestObject,
         start_location: None,
         end_group: None,
+        delivery_timeout: None,
     }
 }
 

@@ -6,16 +6,16 @@ use gstmoq::moq_lite::{
 
 use crate::peer::{Peer, subscribe};
 
-struct Published {
+pub(crate) struct Published {
     session: Session,
-    peer: Peer,
-    track: TrackProducer,
+    pub(crate) peer: Peer,
+    pub(crate) track: TrackProducer,
     broadcast: BroadcastProducer,
     _origin: OriginProducer,
 }
 
 /// A peer that has heard of `cam`, which has a track `video`.
-async fn published() -> Published {
+pub(crate) async fn published() -> Published {
     let origin = Origin::produce();
     let mut broadcast = origin.producer.create_broadcast("cam").unwrap();
     let track = broadcast.create_track(Track::new("video"));
@@ -156,6 +156,7 @@ async fn a_paused_subscription_goes_on_with_the_newest_group() {
         end_group: 0,
         subscriber_priority: 100,
         forward: true,
+        delivery_timeout: None,
     };
     p.peer.send(&resume).await;
     assert_eq!(p.peer.accept().await, b"\x18\x00\x01\x64\x00\x03two");
@@ -235,7 +236,12 @@ async fn refusals_have_the_numbers_of_the_draft() {
 }
 
 /// Asks for a range of `track`, with the priority 128.
-fn past(id: u64, track: &'static str, start: (u64, u64), end: (u64, u64)) -> Fetch<'static> {
+pub(crate) fn past(
+    id: u64,
+    track: &'static str,
+    start: (u64, u64),
+    end: (u64, u64),
+) -> Fetch<'static> {
     let location = |(group, object)| Location { group, object };
     Fetch {
         request_id: RequestId(id),

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The request for a track, as the peer sees it.
-async fn asked(peer: &mut Peer, track: &mut TrackConsumer, id: u64) {
+pub(crate) async fn asked(peer: &mut Peer, track: &mut TrackConsumer, id: u64) {
     assert!(now(track.recv_group()).is_none());
     let request: Subscribe = peer.recv().await;
     let expected = Subscribe {
@@ -21,11 +21,12 @@ async fn asked(peer: &mut Peer, track: &mut TrackConsumer, id: u64) {
         filter_type: FilterType::NextGroup,
         start_location: None,
         end_group: None,
+        delivery_timeout: None,
     };
     assert_eq!(request, expected);
 }
 
-async fn frames(track: &mut TrackConsumer) -> (u64, Vec<bytes::Bytes>) {
+pub(crate) async fn frames(track: &mut TrackConsumer) -> (u64, Vec<bytes::Bytes>) {
     within(async {
         let mut group = track.recv_group().await.unwrap().expect("a group comes");
         let mut frames = Vec::new();

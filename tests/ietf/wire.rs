@@ -1,6 +1,6 @@
 //! Samples of every message: their bytes, and what is refused.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use gstmoq::moq_lite::{
     Path,
@@ -29,6 +29,7 @@ fn samples(check: &mut impl Check) {
         filter_type,
         start_location,
         end_group,
+        delivery_timeout: None,
     };
     // The namespace room/cam, then the track video0.
     const ROOM: &str = "02 04 72 6f 6f 6d 03 63 61 6d";
@@ -62,10 +63,22 @@ fn samples(check: &mut impl Check) {
         end_group: 9,
         subscriber_priority: 128,
         forward: false,
+        delivery_timeout: None,
     };
     check.message(0x02, &update, "00 08 05 02 07 01 09 80 00 00");
+    let hurried = SubscribeUpdate {
+        delivery_timeout: Some(Duration::from_millis(300)),
+        ..update
+    };
+    check.message(0x02, &hurried, "00 0b 05 02 07 01 09 80 00 01 02 41 2c");
     let next = subscribe(FilterType::NextGroup, None, None);
     check.message(0x03, &next, &framed("00 17 05", TRACK, "c3 02 01 01 00"));
+    let hurried = Subscribe {
+        delivery_timeout: Some(Duration::from_millis(5)),
+        ..next
+    };
+    let tail = "c3 02 01 01 01 02 05";
+    check.message(0x03, &hurried, &framed("00 19 05", TRACK, tail));
     let start = subscribe(FilterType::AbsoluteStart, Some(at(7, 1)), None);
     let tail = "c3 02 01 03 07 01 00";
     check.message(0x03, &start, &framed("00 19 05", TRACK, tail));
@@ -392,6 +405,7 @@ fn what_cannot_be_encoded_is_an_error() {
         filter_type: FilterType::AbsoluteStart,
         start_location: None,
         end_group: None,
+        delivery_timeout: None,
     };
     assert!(subscribe.encode_bytes(V).is_err());
 }

@@ -14,6 +14,7 @@
 //! encoded is an error where the seed panicked.
 
 mod control;
+mod datagram;
 mod enums;
 mod fetch;
 mod group;
@@ -28,10 +29,12 @@ pub(crate) mod session;
 mod setup;
 mod subscribe;
 mod subscribe_namespace;
+mod timeout;
 mod track_status;
 mod version;
 
 pub(crate) use control::Control;
+pub(crate) use datagram::{Body, Datagram};
 pub use enums::*;
 pub use fetch::*;
 pub use group::*;

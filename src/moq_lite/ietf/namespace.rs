@@ -36,7 +36,12 @@ pub(super) fn decode<R: Buf>(r: &mut R, version: Version) -> Result<PathOwned, D
         if index > 0 {
             path.push('/');
         }
-        for character in String::decode(r, version)?.chars() {
+        let part = String::decode(r, version)?;
+        // A path would lose that slash, and so name another broadcast.
+        if part.ends_with('/') {
+            return Err(DecodeError::InvalidValue);
+        }
+        for character in part.chars() {
             if matches!(character, '/' | '\\') {
                 path.push('\\');
             }
@@ -79,6 +84,16 @@ mod tests {
         let mut written = Vec::new();
         encode(&path, &mut written, Version::Draft14).unwrap();
         assert_eq!(written, wire);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_part_has_no_place_in_a_path() {
+        for wire in [&b"\x01\x01/"[..], b"\x02\x02a/\x01b"] {
+            let result = decode(&mut &wire[..], Version::Draft14);
+            assert!(matches!(result, Err(DecodeError::InvalidValue)));
+        }
+        let path = decode(&mut &b"\x01\x02/a"[..], Version::Draft14).unwrap();
+        assert_eq!(path.as_str(), "\\/a");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! A subscription to one track: its request, its answers, its end.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::{Buf, BufMut};
 
 use super::{
-    FilterType, GroupOrder, Location, Message, Parameters, RequestId, Version, message::message,
-    namespace,
+    FilterType, GroupOrder, Location, Message, RequestId, Version, message::message, namespace,
+    timeout,
 };
 use crate::moq_lite::{
     Path,
@@ -34,6 +34,8 @@ pub struct Subscribe<'a> {
     pub start_location: Option<Location>,
     /// The last group, with [`FilterType::AbsoluteRange`] only.
     pub end_group: Option<u64>,
+    /// For how long an object is wanted from when it could first be sent.
+    pub delivery_timeout: Option<Duration>,
 }
 
 impl Message for Subscribe<'_> {
@@ -48,7 +50,7 @@ impl Message for Subscribe<'_> {
         self.forward.encode(w, version)?;
         let range = (self.start_location, self.end_group);
         encode_filter(self.filter_type, range, w, version)?;
-        Parameters::default().encode(w, version)
+        timeout::encode(&self.delivery_timeout, w, version)
     }
 
     fn decode_msg<R: Buf>(r: &mut R, version: Version) -> Result<Self, DecodeError> {
@@ -59,7 +61,7 @@ impl Message for Subscribe<'_> {
         let group_order = GroupOrder::decode(r, version)?;
         let forward = bool::decode(r, version)?;
         let (filter_type, start_location, end_group) = decode_filter(r, version)?;
-        Parameters::decode(r, version)?;
+        let delivery_timeout = timeout::decode(r, version)?;
         Ok(Self {
             request_id,
             track_namespace,
@@ -70,6 +72,7 @@ impl Message for Subscribe<'_> {
             filter_type,
             start_location,
             end_group,
+            delivery_timeout,
         })
     }
 }
@@ -155,7 +158,9 @@ message! {
         subscriber_priority: u8,
         /// Whether objects are to be sent.
         forward: bool,
-    } + parameters
+        /// As in [`Subscribe`]; without it, what was said stands.
+        delivery_timeout: Option<Duration> as timeout,
+    }
 }
 
 message! {

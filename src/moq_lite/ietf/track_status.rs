@@ -38,6 +38,7 @@ impl Message for TrackStatus<'_> {
             filter_type: FilterType::LargestObject,
             start_location: None,
             end_group: None,
+            delivery_timeout: None,
         };
         as_subscribe.encode_msg(w, version)
     }

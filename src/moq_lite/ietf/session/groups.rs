@@ -8,8 +8,8 @@ use web_transport_trait::Session;
 use super::{receive::Incoming, table::Table};
 use crate::moq_lite::{
     Error, Result,
-    coding::{DecodeError, Reader},
-    ietf::{FetchHeader, GroupFlags, GroupHeader, Version},
+    coding::{Decode, DecodeError, Reader},
+    ietf::{Datagram, FetchHeader, GroupFlags, GroupHeader, Version},
 };
 
 /// The most streams that are held because nothing is known of their track yet.
@@ -39,6 +39,22 @@ pub(super) async fn accept<S: Session>(
             Some(_) = streams.join_next() => {}
         }
     }
+}
+
+/// Hands over datagrams for as long as the transport has any, and never returns. What
+/// makes no sense is lost like any other.
+pub(super) async fn accept_datagrams<S: Session>(
+    transport: &S,
+    version: Version,
+    table: &Table<S>,
+) -> Error {
+    while let Ok(mut bytes) = transport.recv_datagram().await {
+        match Datagram::decode(&mut bytes, version) {
+            Ok(datagram) => table.datagram(datagram),
+            Err(err) => tracing::debug!(%err, "datagram dropped"),
+        }
+    }
+    std::future::pending().await
 }
 
 async fn dispatch<S: Session>(

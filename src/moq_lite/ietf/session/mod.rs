@@ -11,6 +11,7 @@ mod fetching;
 mod groups;
 mod namespaces;
 mod outbox;
+mod overdue;
 mod publisher;
 mod receive;
 mod run;

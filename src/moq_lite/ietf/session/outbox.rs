@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use web_transport_trait::SendStream;
 
 use crate::moq_lite::{
@@ -22,7 +22,7 @@ pub(super) struct Outbox(Arc<Shared>);
 
 struct Shared {
     version: Version,
-    queue: mpsc::UnboundedSender<Bytes>,
+    queue: mpsc::UnboundedSender<Item>,
     waiting: AtomicUsize,
     /// Told when few messages wait again.
     drained: watch::Sender<()>,
@@ -34,8 +34,14 @@ struct Shared {
 
 /// The other end of the queue.
 pub(super) struct Outgoing {
-    queue: mpsc::UnboundedReceiver<Bytes>,
+    queue: mpsc::UnboundedReceiver<Item>,
     shared: Arc<Shared>,
+}
+
+enum Item {
+    Message(Bytes),
+    /// Whoever waits for what was queued before.
+    Mark(oneshot::Sender<()>),
 }
 
 /// A peer that has us write so many answers and reads none is let go.
@@ -73,7 +79,7 @@ impl Outbox {
             self.0.overflow.send_replace(true);
         }
         // Nobody takes it when the session has ended, which is noticed elsewhere.
-        let _ = self.0.queue.send(bytes.freeze());
+        let _ = self.0.queue.send(Item::Message(bytes.freeze()));
         Ok(())
     }
 
@@ -81,6 +87,16 @@ impl Outbox {
     pub(super) fn answer<M: Message>(&self, message: &M) {
         if let Err(err) = self.send(message) {
             tracing::warn!(%err, ?message, "not sent");
+        }
+    }
+
+    /// Waits until what is queued now is written, or never will be. It is asked for
+    /// at once, whenever it is awaited.
+    pub(super) fn written(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mark, written) = oneshot::channel();
+        let _ = self.0.queue.send(Item::Mark(mark));
+        async move {
+            let _ = written.await;
         }
     }
 
@@ -137,7 +153,14 @@ impl Outgoing {
     /// Writes what is queued, for as long as the stream takes it.
     pub(super) async fn write<S: SendStream>(mut self, mut writer: Writer<S, Version>) -> Error {
         let mut overflow = self.shared.overflow.subscribe();
-        while let Some(bytes) = self.queue.recv().await {
+        while let Some(item) = self.queue.recv().await {
+            let bytes = match item {
+                Item::Message(bytes) => bytes,
+                Item::Mark(mark) => {
+                    let _ = mark.send(());
+                    continue;
+                }
+            };
             let result = tokio::select! {
                 result = writer.write_chunk(bytes) => result,
                 _ = overflow.wait_for(|&too_many| too_many) => Err(Error::TooLarge),

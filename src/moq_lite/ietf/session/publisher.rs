@@ -191,7 +191,10 @@ impl<S: Session> Publisher<S> {
             ),
         };
         let engaged = self.status.engage();
+        // moq-transport 0.14 holds streams that overtake the answer for a second only.
+        let answered = self.outbox.written();
         self.tasks.spawn(async move {
+            answered.await;
             serving.run(track).await;
             drop(engaged);
             id
@@ -214,6 +217,7 @@ impl<S: Session> Publisher<S> {
             };
             wish.priority = 255 - update.subscriber_priority;
             wish.forward = update.forward;
+            wish.timeout = update.delivery_timeout.or(wish.timeout);
         });
     }
 

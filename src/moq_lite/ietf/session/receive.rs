@@ -8,7 +8,8 @@ use web_transport_trait::{RecvStream, Session};
 use crate::moq_lite::{
     self as model, Error, GroupProducer, Result, TrackProducer,
     coding::Reader,
-    ietf::{GroupHeader, Status, Version},
+    ietf::{Body, Datagram, GroupHeader, Status, Version},
+    life::Life,
     stats::Meter,
 };
 
@@ -28,10 +29,11 @@ pub(super) enum After {
 /// The largest set of extensions that is skipped.
 const MAX_EXTENSIONS: u64 = 64 * 1024;
 
-/// Reads a group into `track`.
+/// Reads a group into `track`, unless it gets too old.
 pub(super) async fn receive<S: Session>(
     incoming: Incoming<S>,
     track: TrackProducer,
+    mut life: Life,
     meter: Arc<Meter>,
 ) -> After {
     let Incoming { header, mut reader } = incoming;
@@ -41,7 +43,11 @@ pub(super) async fn receive<S: Session>(
         producer: None,
         meter,
     };
-    let result = group.fill(&header, &mut reader).await;
+    let result = tokio::select! {
+        biased;
+        result = group.fill(&header, &mut reader) => result,
+        () = life.expired() => Err(Error::Old),
+    };
     group.meter.group(&result.clone().map(|_| ()));
     match (&result, group.producer.take()) {
         (Ok(_), Some(producer)) => producer.close(),
@@ -55,6 +61,31 @@ pub(super) async fn receive<S: Session>(
         }
     }
     result.unwrap_or(After::More)
+}
+
+/// Takes in an object that came as a datagram: a group of one frame. What should
+/// follow others has no place without them.
+pub(super) fn alone(datagram: Datagram, mut track: TrackProducer, meter: &Meter) -> After {
+    let payload = match datagram.body {
+        Body::Payload(payload) => payload,
+        Body::Status(Status::Normal) => Bytes::new(),
+        Body::Status(Status::EndOfTrack) => return After::EndOfTrack,
+        Body::Status(Status::DoesNotExist | Status::EndOfGroup) => return After::More,
+    };
+    let sequence = datagram.group_id;
+    let result = if datagram.object_id == 0 {
+        let group = track.create_group(model::Group { sequence });
+        group.ok_or(Error::Old).and_then(|mut group| {
+            meter.frame(payload.len() as u64);
+            group.write_frame(payload)?;
+            group.close();
+            Ok(())
+        })
+    } else {
+        Err(Error::Old)
+    };
+    meter.group(&result);
+    After::More
 }
 
 struct Group {

@@ -117,6 +117,7 @@ pub(crate) fn run<S: Session>(start: Start<S>) -> (Driver, oneshot::Receiver<()>
             err = announcer.run(for_announcer) => err,
             err = write => err,
             err = groups::accept(&transport, version, &table) => err,
+            err = groups::accept_datagrams(&transport, version, &table) => err,
             err = read => err,
             err = leave(outbox, status) => err,
         }

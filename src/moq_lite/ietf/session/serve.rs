@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::BytesMut;
@@ -16,6 +17,7 @@ use web_transport_trait::{SendStream, Session};
 use super::{
     codes::{self, done},
     outbox::Outbox,
+    overdue::Overdue,
 };
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Result, TrackConsumer,
@@ -34,6 +36,8 @@ pub(super) struct Wish {
     /// Higher is sent first, as everywhere but on this wire.
     pub(super) priority: u8,
     pub(super) forward: bool,
+    /// For how long an object is worth sending.
+    pub(super) timeout: Option<Duration>,
     pub(super) stop: bool,
 }
 
@@ -44,6 +48,7 @@ impl Wish {
             end: request.end_group,
             priority: 255 - request.subscriber_priority,
             forward: request.forward,
+            timeout: request.delivery_timeout,
             stop: false,
         }
     }
@@ -144,9 +149,23 @@ impl<S: Session> Serving<S> {
         }
     }
 
-    async fn send_group(&mut self, mut group: GroupConsumer, streams: &AtomicU64) -> Result<()> {
+    async fn send_group(&mut self, group: GroupConsumer, streams: &AtomicU64) -> Result<()> {
         let sequence = group.info.sequence;
-        let stream = self.transport.open_uni().await;
+        let sent = watch::Sender::new(0);
+        let overdue = Overdue::new(group.clone(), self.wishes.clone(), sent.subscribe());
+        let kept = group.clone();
+        let mut late = pin!(async {
+            tokio::select! {
+                () = kept.expired() => {}
+                () = overdue.run() => {}
+            }
+        });
+        // A peer that takes nothing in must not make old groups pile up.
+        let stream = tokio::select! {
+            biased;
+            () = &mut late => return Err(Error::Old),
+            stream = self.transport.open_uni() => stream,
+        };
         let mut writer = Writer::new(stream.map_err(Error::from_transport)?, self.version);
         streams.fetch_add(1, Ordering::Relaxed);
         let wish = self.wishes.borrow_and_update().clone();
@@ -158,6 +177,26 @@ impl<S: Session> Serving<S> {
             version: self.version,
             previous: None,
         };
+        let result = tokio::select! {
+            biased;
+            () = &mut late => Err(Error::Old),
+            result = self.send_objects(group, &wish, &mut objects, &sent) => result,
+        };
+        if let Err(err) = &result {
+            objects.writer.abort(err);
+        }
+        result
+    }
+
+    /// Tells how many objects were `sent`.
+    async fn send_objects(
+        &mut self,
+        mut group: GroupConsumer,
+        wish: &Wish,
+        objects: &mut Objects<S::SendStream>,
+        sent: &watch::Sender<u64>,
+    ) -> Result<()> {
+        let sequence = group.info.sequence;
         let header = GroupHeader {
             track_alias: self.id.0,
             group_id: sequence,
@@ -174,7 +213,7 @@ impl<S: Session> Serving<S> {
         loop {
             let frame = tokio::select! {
                 biased;
-                frame = group.next_frame() => frame,
+                frame = group.next_frame() => frame?,
                 // The peer stopped reading.
                 closed = objects.writer.closed() => return closed,
                 Ok(()) = self.wishes.changed() => {
@@ -183,20 +222,13 @@ impl<S: Session> Serving<S> {
                     continue;
                 }
             };
-            let sent = match frame {
-                Ok(Some(frame)) if object >= first => {
-                    self.meter.frame(frame.info.size);
-                    objects.send(object, frame).await
-                }
-                Ok(Some(_)) => Ok(()),
-                Ok(None) => break,
-                Err(err) => Err(err),
-            };
-            if let Err(err) = sent {
-                objects.writer.abort(&err);
-                return Err(err);
+            let Some(frame) = frame else { break };
+            if object >= first {
+                self.meter.frame(frame.info.size);
+                objects.send(object, frame).await?;
             }
             object += 1;
+            sent.send_replace(object);
         }
         objects.flush().await?;
         objects.writer.finish()?;

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
@@ -10,12 +11,13 @@ use web_transport_trait::Session;
 
 use super::{
     outbox::Outbox,
-    receive::{After, receive},
+    receive::{self, After, receive},
     table::{Event, Events, Table},
 };
 use crate::moq_lite::{
     Direction, Error, PathOwned, Result, TrackProducer,
     ietf::{FilterType, GroupOrder, RequestId, Subscribe, Unsubscribe},
+    life::{Life, Pace},
     stats::Meter,
     status::Status,
 };
@@ -78,6 +80,9 @@ impl<S: Session> Subscription<S> {
                     filter_type: FilterType::NextGroup,
                     start_location: None,
                     end_group: None,
+                    // It would count for each object, also those of the newest group,
+                    // which readers want whole however old it is.
+                    delivery_timeout: None,
                 }
             })
             .await?;
@@ -160,6 +165,16 @@ async fn fill<S: Session>(
     let mut groups = JoinSet::new();
     let mut received = 0;
     let mut end: Option<End> = None;
+    let mut demand = track.demand();
+    let pace = watch::Sender::new(Pace {
+        priority: 0,
+        max_age: demand.max_age,
+        newest: 0,
+    });
+    let life = |sequence: u64| {
+        pace.send_modify(|pace| pace.newest = pace.newest.max(sequence));
+        Life::new(sequence, pace.subscribe())
+    };
     let ends_by = |streams| End {
         streams,
         deadline: Instant::now() + LINGER,
@@ -178,7 +193,15 @@ async fn fill<S: Session>(
             event = events.recv() => match event {
                 Some(Event::Group(group)) => {
                     received += 1;
-                    groups.spawn(receive(group, track.clone(), meter.clone()));
+                    let life = life(group.header.group_id);
+                    groups.spawn(receive(group, track.clone(), life, meter.clone()));
+                }
+                Some(Event::Datagram(datagram)) => {
+                    life(datagram.group_id);
+                    let after = receive::alone(datagram, track.clone(), meter);
+                    if after == After::EndOfTrack && end.is_none() {
+                        end = Some(ends_by(UNKNOWN));
+                    }
                 }
                 Some(Event::Done(result, streams)) => {
                     standing.ended = true;
@@ -196,6 +219,10 @@ async fn fill<S: Session>(
                 if after.is_ok_and(|after| after == After::EndOfTrack) && end.is_none() {
                     end = Some(ends_by(UNKNOWN));
                 }
+            }
+            changed = track.demand_changed(&demand) => {
+                demand = changed;
+                pace.send_modify(|pace| pace.max_age = demand.max_age);
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 end = Some(ends_by(received));

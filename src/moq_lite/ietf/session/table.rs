@@ -7,7 +7,10 @@ use tokio::sync::{mpsc, watch};
 use web_transport_trait::Session;
 
 use super::receive::Incoming;
-use crate::moq_lite::{Error, Result, ietf::RequestId};
+use crate::moq_lite::{
+    Error, Result,
+    ietf::{Datagram, RequestId},
+};
 
 /// What happens to a subscription of ours.
 pub(super) enum Event<S: Session> {
@@ -15,11 +18,31 @@ pub(super) enum Event<S: Session> {
     Refused(Error),
     /// The publisher opened a stream for a group.
     Group(Incoming<S>),
+    /// The publisher sent an object by itself.
+    Datagram(Datagram),
     /// The publisher has opened its last stream, and so many in all.
     Done(Result<()>, u64),
 }
 
-pub(super) type Events<S> = mpsc::UnboundedReceiver<Event<S>>;
+/// What happens to a subscription, in the order in which it was told.
+pub(super) struct Events<S: Session> {
+    told: mpsc::UnboundedReceiver<Event<S>>,
+    datagrams: mpsc::Receiver<Datagram>,
+}
+
+/// The most datagrams that wait for one subscription; more are lost.
+const MAX_DATAGRAMS: usize = 64;
+
+impl<S: Session> Events<S> {
+    /// Datagrams come before what is told meanwhile. Cancel safe.
+    pub(super) async fn recv(&mut self) -> Option<Event<S>> {
+        tokio::select! {
+            biased;
+            Some(datagram) = self.datagrams.recv() => Some(Event::Datagram(datagram)),
+            event = self.told.recv() => event,
+        }
+    }
+}
 
 /// The subscriptions of a session.
 pub(super) struct Table<S: Session> {
@@ -35,6 +58,7 @@ struct State<S: Session> {
 
 struct Entry<S: Session> {
     events: mpsc::UnboundedSender<Event<S>>,
+    datagrams: mpsc::Sender<Datagram>,
     alias: Option<u64>,
 }
 
@@ -52,13 +76,15 @@ impl<S: Session> Table<S> {
 
     /// Adds a subscription; here is what will happen to it.
     pub(super) fn add(&self, id: RequestId) -> Events<S> {
-        let (sender, events) = mpsc::unbounded_channel();
+        let (events, told) = mpsc::unbounded_channel();
+        let (sender, datagrams) = mpsc::channel(MAX_DATAGRAMS);
         let entry = Entry {
-            events: sender,
+            events,
+            datagrams: sender,
             alias: None,
         };
         self.state.lock().requests.insert(id, entry);
-        events
+        Events { told, datagrams }
     }
 
     pub(super) fn remove(&self, id: RequestId) {
@@ -94,6 +120,16 @@ impl<S: Session> Table<S> {
     pub(super) fn tell(&self, id: RequestId, event: Event<S>) {
         if let Some(entry) = self.state.lock().requests.get(&id) {
             let _ = entry.events.send(event);
+        }
+    }
+
+    /// Hands a datagram to its subscription. One that is not known, or does not keep
+    /// up, loses it, as datagrams may be lost.
+    pub(super) fn datagram(&self, datagram: Datagram) {
+        let state = self.state.lock();
+        let id = state.aliases.get(&datagram.track_alias);
+        if let Some(entry) = id.and_then(|id| state.requests.get(id)) {
+            let _ = entry.datagrams.try_send(datagram);
         }
     }
 

@@ -8,7 +8,6 @@ mod estimate;
 mod follower;
 mod frames;
 mod incoming;
-mod life;
 mod publisher;
 mod ready;
 mod requests;
@@ -20,5 +19,5 @@ mod subscription;
 
 pub(crate) use run::{SETUP_TIMEOUT, Side, Start, client_setup, run};
 
-use super::super::order;
 pub(crate) use super::super::roles::Roles;
+use super::super::{life, order};

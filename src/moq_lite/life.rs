@@ -9,16 +9,16 @@ use tokio::{
 
 /// What the groups of a subscription have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
-    pub(super) priority: u8,
+pub(crate) struct Pace {
+    pub(crate) priority: u8,
     /// For how long a group is carried once there is a newer one.
-    pub(super) max_age: Duration,
+    pub(crate) max_age: Duration,
     /// The newest sequence number.
-    pub(super) newest: u64,
+    pub(crate) newest: u64,
 }
 
 /// The life of one group.
-pub(super) struct Life {
+pub(crate) struct Life {
     sequence: u64,
     pace: watch::Receiver<Pace>,
     priority: u8,
@@ -34,7 +34,7 @@ const DELIVERY: Duration = Duration::from_secs(1);
 
 /// What happens to a group.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// It has another priority now.
     Priority(u8),
     /// It is too old.
@@ -42,7 +42,7 @@ pub(super) enum Event {
 }
 
 impl Life {
-    pub(super) fn new(sequence: u64, pace: watch::Receiver<Pace>) -> Self {
+    pub(crate) fn new(sequence: u64, pace: watch::Receiver<Pace>) -> Self {
         let priority = pace.borrow().priority;
         Self {
             sequence,
@@ -54,17 +54,17 @@ impl Life {
     }
 
     /// All of the group is written and only has to arrive.
-    pub(super) fn written(&mut self) {
+    pub(crate) fn written(&mut self) {
         self.least = DELIVERY;
     }
 
     /// The priority that was last told.
-    pub(super) fn priority(&self) -> u8 {
+    pub(crate) fn priority(&self) -> u8 {
         self.priority
     }
 
     /// Waits for the next event. Cancel safe.
-    pub(super) async fn event(&mut self) -> Event {
+    pub(crate) async fn event(&mut self) -> Event {
         loop {
             let pace = self.look();
             if pace.priority != self.priority {
@@ -78,7 +78,7 @@ impl Life {
     }
 
     /// Waits until the group is too old; its priority stays to be told. Cancel safe.
-    pub(super) async fn expired(&mut self) {
+    pub(crate) async fn expired(&mut self) {
         loop {
             let pace = self.look();
             if self.expires(pace).await {
