@@ -6,7 +6,9 @@ use std::fmt::Debug;
 
 use gstmoq::{
     media::{
-        Catalog, Micros, aac, av1, flac,
+        Catalog, Config, Container, Micros, VideoConfig, aac, av1,
+        container::{Kind, Reader, Writer},
+        flac,
         fmp4::Demuxer,
         h264::{self, Format},
         h265, legacy, mpeg_audio, opus, pcm,
@@ -178,6 +180,29 @@ pub(crate) fn legacy(data: &[u8]) {
     for size in [1, 2, 4] {
         let _ = h264::validate(data, size);
     }
+}
+
+/// Frames of a rendition in movie fragments, whose catalog entry may be broken too.
+pub(crate) fn containers(data: &[u8]) {
+    let Some((first, data)) = data.split_first() else {
+        return;
+    };
+    let mut config = Config::Video(VideoConfig {
+        codec: "vp8".into(),
+        ..VideoConfig::default()
+    });
+    let kinds = [Kind::Legacy, Kind::Loc, Kind::Cmaf];
+    let kind = kinds[usize::from(*first) % kinds.len()];
+    Writer::new(kind, &mut config).expect("VP8 has a place everywhere");
+    let mut reader = Reader::new(&config).expect("our own entry");
+    let whole = reader.read(None, vec![Bytes::copy_from_slice(data)]);
+    let pieces = data.chunks(5).map(Bytes::copy_from_slice).collect();
+    let mut again = Reader::new(&config).expect("our own entry");
+    assert_eq!(again.read(None, pieces).ok(), whole.ok());
+    config.set_container(Container::Cmaf {
+        init: String::from_utf8_lossy(data).into_owned(),
+    });
+    let _ = Reader::new(&config);
 }
 
 /// What can be read can be written, and is the same when it is read again. Kinds that are not known are skipped when

@@ -101,6 +101,14 @@ fn catalogs_with_mistakes_do_no_harm() {
 }
 
 #[test]
+fn frames_of_containers_with_mistakes_do_no_harm() {
+    let samples: [(&[u8], bool); 2] = [(b"one", true), (b"two", false)];
+    let fragment = [&[2][..], &build::fragment(1, 0, 3000, &samples)].concat();
+    let loc = b"\x01\x08\x08\x80\x01\x5f\x90\x08\x40\x5axyz".to_vec();
+    feed(inputs::containers, 96, &[fragment, loc]);
+}
+
+#[test]
 fn frames_and_configurations_with_mistakes_do_no_harm() {
     let opus = b"OpusHead\x01\x02\x38\x01\x80\xbb\0\0\0\0\0".to_vec();
     let annex_b = [b"\0\0\0\x01", &build::AVCC[8..18], b"\0\0\x01\x65\x88"].concat();

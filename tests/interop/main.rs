@@ -6,6 +6,8 @@ mod blocked;
 #[cfg(feature = "plugin")]
 mod codecs;
 #[cfg(feature = "plugin")]
+mod containers;
+#[cfg(feature = "plugin")]
 mod elements;
 mod ietf;
 #[cfg(feature = "plugin")]

@@ -3,6 +3,7 @@
 
 mod access;
 mod codecs;
+mod containers;
 mod errors;
 mod file;
 mod fragments;

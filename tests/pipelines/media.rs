@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use crate::support::{Pipeline, Record, Track};
+use crate::support::{Pipeline, Record, Track, Unit, Viewer};
 
 /// How a broadcast gets from moqsink to moqsrc.
 pub(crate) enum Route {
@@ -32,12 +32,17 @@ struct Screen {
 impl Broadcast {
     /// Is ready to be played; data waits for [`Self::play`].
     fn new(route: &Route, encoder: &str) -> Self {
+        Self::with(route, "legacy", encoder)
+    }
+
+    /// As [`Self::new`], in this container.
+    fn with(route: &Route, container: &str, encoder: &str) -> Self {
         let address = match route {
             Route::Direct => "listen=127.0.0.1:0".to_owned(),
             Route::Relay(url) => format!("url={url}"),
         };
         let pipeline = Pipeline::launch(&format!(
-            "{encoder} ! moqsink name=sink broadcast=cam {address}"
+            "{encoder} ! moqsink name=sink broadcast=cam container={container} {address}"
         ));
         let record = Record::default();
         let sink = pipeline.element("sink");
@@ -96,8 +101,14 @@ const PICTURE: &str = "video/x-raw,format=I420,width=160,height=120,framerate=15
 
 /// A test picture comes out as it went in, with the decoder that is found for it.
 pub(crate) fn picture(route: &Route, encoder: &str) {
-    let broadcast = Broadcast::new(
+    picture_in(route, "legacy", encoder);
+}
+
+/// As [`picture`], in this container.
+pub(crate) fn picture_in(route: &Route, container: &str, encoder: &str) {
+    let broadcast = Broadcast::with(
         route,
+        container,
         &format!(
             "videotestsrc is-live=true pattern=smpte100 ! {PICTURE} ! identity name=raw ! {encoder}"
         ),
@@ -244,6 +255,56 @@ pub(crate) fn text(route: &Route, parser: &str) {
     assert_eq!(lasting, expected);
 }
 
+/// Pictures and sound come out byte by byte as they went in, as far apart, and as far from each other.
+pub(crate) fn same_samples(route: &Route, container: &str, video: &str, audio: &str) {
+    let source = "videotestsrc is-live=true num-buffers=75 \
+                  ! video/x-raw,format=I420,width=160,height=120,framerate=25/1";
+    let broadcast = Broadcast::with(
+        route,
+        container,
+        &format!(
+            "audiotestsrc is-live=true samplesperbuffer=960 num-buffers=150 \
+             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! {audio} ! sink. \
+             {source} ! {video}"
+        ),
+    );
+    let sink = broadcast.pipeline.element("sink");
+    let watched = Record::default();
+    for pad in sink.sink_pads() {
+        watched.watch(&pad, &pad.name());
+    }
+    let viewer = Viewer::with(&format!(
+        "moqsrc name=source url={} broadcast=cam skip-policy=none",
+        broadcast.url
+    ));
+    broadcast.play();
+    broadcast.pipeline.wait_for_eos();
+    viewer.record.wait_for_eos(&["video_0", "audio_0"]);
+    let mut sent: Vec<_> = watched.lock().values().cloned().collect();
+    sent.sort_by_key(|track| {
+        let caps = track.caps.as_ref().and_then(|caps| caps.structure(0));
+        !caps.is_some_and(|caps| caps.name().starts_with("video"))
+    });
+    let got = ["video_0", "audio_0"].map(|name| viewer.record.track(name));
+    let mut delay = None;
+    for (sent, got) in sent.iter().zip(&got) {
+        let first = got.units.first().expect("it is not empty");
+        let missed = sent.units.iter().position(|unit| unit.bytes == first.bytes);
+        let sent = &sent.units[missed.expect("what arrives was sent")..];
+        assert_eq!(sent.len(), got.units.len(), "{container}: samples");
+        for (index, (sent, got)) in sent.iter().zip(&got.units).enumerate() {
+            assert!(sent.bytes == got.bytes, "{container}: sample {index}");
+            let late = |unit: &Unit| unit.time.nseconds() as i64 - sent.time.nseconds() as i64;
+            let expected = *delay.get_or_insert(late(got));
+            let apart = (late(got) - expected).abs();
+            assert!(
+                apart < 2_000,
+                "{container}: sample {index} is {apart} ns off"
+            );
+        }
+    }
+}
+
 /// Buffers of data come out as they went in, as far apart.
 pub(crate) fn data(route: &Route, caps: &str) {
     let broadcast = Broadcast::new(
@@ -265,8 +326,7 @@ pub(crate) fn data(route: &Route, caps: &str) {
     let sent = &sent.units[start..];
     for (index, unit) in got.units.iter().enumerate().take(8) {
         assert_eq!(unit.bytes, sent[index].bytes);
-        let apart =
-            |units: &[crate::support::Unit]| Duration::from(units[index].time - units[0].time);
+        let apart = |units: &[Unit]| Duration::from(units[index].time - units[0].time);
         let (one, other) = (apart(sent), apart(&got.units));
         assert!(
             one.abs_diff(other) < Duration::from_micros(2),
