@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// The longest that an answer may take; the driver itself waits 20 seconds at most.
+/// The longest that an answer may take; the driver itself waits 30 seconds at most.
 const LIMIT: Duration = Duration::from_secs(45);
 
 /// An open page; closes with the value.

@@ -136,6 +136,19 @@ impl Viewer {
         format!("http://127.0.0.1:{}/", port(&self.pipeline, "source"))
     }
 
+    /// What the source's picture and sound are, before they are decoded.
+    pub(crate) fn media(&self) -> [String; 2] {
+        let source = self.pipeline.by_name("source").expect("it is named so");
+        ["video_0", "audio_0"].map(|pad| {
+            let caps = source.static_pad(pad).and_then(|pad| pad.current_caps());
+            let caps = caps.expect("a pad that plays has caps");
+            caps.structure(0)
+                .expect("they are fixed")
+                .name()
+                .to_string()
+        })
+    }
+
     /// Waits until this many different pictures came out, and sound; says how much it was.
     pub(crate) fn plays(&self, pictures: usize) -> (usize, usize) {
         let bus = self.pipeline.bus().expect("a pipeline has a bus");

@@ -43,7 +43,7 @@ const commands = {
   /** The value of an expression, which may be a promise. It counts as a person's touch, so sound is allowed from then on. */
   evaluate: ({ page, source }) => pages.get(page).evaluate(source),
   /** Waits until an expression is true. */
-  async until({ page, source, limit = 20_000 }) {
+  async until({ page, source, limit = 30_000 }) {
     // Playwright's own waiting evaluates text in the page, which the page's policy forbids.
     const end = performance.now() + limit;
     while (!(await pages.get(page).evaluate(source))) {
