@@ -6,8 +6,12 @@ mod codecs;
 mod errors;
 mod file;
 mod fragments;
+#[path = "../common/link.rs"]
+mod link;
+mod loops;
 mod media;
 mod players;
+mod slow;
 mod support;
 mod tokens;
 mod viewers;
