@@ -46,6 +46,8 @@ def main():
     run = Run(options)
     try:
         check_elements()
+        if options.browser:
+            return run.show()
         run.play()
         run.report()
     except Failure as failure:
@@ -55,6 +57,8 @@ def main():
         print(run.result())
         return 1
     except KeyboardInterrupt:
+        if options.browser:
+            return 0
         print("interrupted", file=sys.stderr)
         return 130
     finally:
@@ -69,6 +73,7 @@ def arguments():
     parser.add_argument("--file")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--window", action="store_true")
+    parser.add_argument("--browser", action="store_true")
     return parser.parse_args()
 
 
@@ -121,6 +126,21 @@ class Run:
             if process.failed():
                 raise Failure(f"the {process.name} ended with status {process.status()}, see {process.log}")
 
+    def show(self):
+        """Publishes for browsers until stopped."""
+        port = free_port()
+        if self.options.file:
+            self.audio = tracks_of(self.options.file)
+        publisher = self.start("publisher", self.publisher(port, taps=False))
+        if not self.wait_until(lambda: publisher.ended() or answers(port), JOIN_SECONDS) or publisher.ended():
+            raise Failure(f"the publisher does not serve, see {publisher.log}")
+        print(f"\nOpen this address in Chrome, Edge or Chromium:\n\n    http://127.0.0.1:{port}/\n\nCtrl-C ends it.")
+        while not publisher.ended():
+            time.sleep(0.2)
+        if publisher.failed():
+            raise Failure(f"the publisher ended with status {publisher.status()}, see {publisher.log}")
+        return 0
+
     def nothing_arrived(self, publisher, viewer):
         for process in (publisher, viewer):
             if process.failed():
@@ -129,13 +149,11 @@ class Run:
             return f"the publisher sent nothing, see {publisher.log}"
         return f"the publisher sent {len(self.sent.units)} frames, but the viewer got none, see {viewer.log}"
 
-    def publisher(self, port):
+    def publisher(self, port, taps=True):
         # A live source sets the pace itself, so moqsink sends at once. A file is read as fast as it goes and moqsink
         # paces it; its frames count from the moment when the clock calls for them.
         paced = "true" if self.options.file else "false"
         sink = f"moqsink name=s listen=127.0.0.1:{port} broadcast=cam sync={paced}"
-        self.sent, video_tap = self.video_tap(paced)
-        self.sent_audio, audio_tap = self.tap(whole, "queue", paced)
         if self.options.file:
             source = f"filesrc location={shlex.quote(self.options.file)} ! qtdemux name=d {sink}"
             video = "d.video_0 ! queue ! h264parse"
@@ -149,6 +167,10 @@ class Run:
                 " ! x264enc tune=zerolatency speed-preset=veryfast bitrate=4000 key-int-max=60"
             )
             audio = "audiotestsrc is-live=true wave=ticks ! opusenc"
+        if not taps:
+            return f"{source} {video} ! queue ! s.sink_0" + (f" {audio} ! queue ! s.sink_1" if self.audio else "")
+        self.sent, video_tap = self.video_tap(paced)
+        self.sent_audio, audio_tap = self.tap(whole, "queue", paced)
         line = f"{source} {video} ! tee name=v v. ! queue ! s.sink_0 v. ! {video_tap}"
         if self.audio:
             line += f" {audio} ! tee name=a a. ! queue ! s.sink_1 a. ! {audio_tap}"
@@ -379,6 +401,15 @@ def free_port():
                 continue
             return port
     raise Failure("no port on 127.0.0.1 is free for both UDP and TCP")
+
+
+def answers(port):
+    """Whether a server accepts TCP connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 def tracks_of(path):

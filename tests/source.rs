@@ -1,8 +1,14 @@
 //! `moqsrc` against a publisher made of the model and the network layer alone.
 #![cfg(feature = "plugin")]
 
+#[path = "source/cycles.rs"]
+mod cycles;
 #[path = "source/fixture.rs"]
 mod fixture;
+#[path = "common/link.rs"]
+mod link;
+#[path = "source/narrow.rs"]
+mod narrow;
 #[path = "source/renditions.rs"]
 mod renditions;
 #[path = "source/shape.rs"]

@@ -113,7 +113,7 @@
 //! What a peer sends is bounded before memory is spent on it: [`Group::MAX_FRAMES`] and
 //! [`Group::MAX_BYTES`] for a group, [`Track::MAX_AGE`], [`Track::MAX_BYTES`] and
 //! [`Track::MAX_GROUPS`] for the past of a track, [`Broadcast::MAX_REQUESTS`] for tracks that
-//! nobody has answered yet. The newest group of a track is always kept.
+//! nobody has answered yet; [`Limits`] for what it asks for and announces. The newest group of a track is always kept.
 //!
 //! # Differences from moq-lite 0.12
 //!
@@ -156,6 +156,7 @@ pub mod coding;
 mod error;
 mod farewell;
 pub mod ietf;
+mod limits;
 pub mod lite;
 mod model;
 mod order;
@@ -170,6 +171,7 @@ mod version;
 
 pub use client::*;
 pub use error::*;
+pub use limits::{Excess, Limits};
 pub use model::*;
 pub use path::*;
 pub use server::*;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::timeout;
 
 use super::{
-    Error, OriginConsumer, OriginProducer, Session,
+    Error, Limits, OriginConsumer, OriginProducer, Session,
     client::CloseOnDrop,
     coding::Stream,
     ietf::{self, ParameterBytes},
@@ -89,6 +89,7 @@ impl Server {
             stream,
             offer,
             setup,
+            limits: Limits::default(),
         })
     }
 }
@@ -101,6 +102,7 @@ pub struct Request<S: web_transport_trait::Session> {
     /// What the client said in the SETUP exchange, if there was one.
     offer: Option<ClientSetup>,
     setup: Option<lite::Setup>,
+    limits: Limits,
 }
 
 impl<S: web_transport_trait::Session> Request<S> {
@@ -119,6 +121,12 @@ impl<S: web_transport_trait::Session> Request<S> {
             }
             _ => self.setup.as_ref().and_then(|setup| setup.path.as_deref()),
         }
+    }
+
+    /// Bounds what the client may have at a time.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Starts the session: `publish` is offered to the client, the client's
@@ -141,6 +149,7 @@ impl<S: web_transport_trait::Session> Request<S> {
             mut stream,
             offer,
             setup,
+            limits,
         } = self;
         let answered = timeout(SETUP_TIMEOUT, answer(stream.as_mut(), version)).await;
         if let Err(err) = answered.unwrap_or(Err(Error::Timeout)) {
@@ -155,7 +164,7 @@ impl<S: web_transport_trait::Session> Request<S> {
             Some(lite::Role::Subscriber) => roles.consume = None,
             None => {}
         }
-        let status = Arc::new(Status::server());
+        let status = Arc::new(Status::server().with_limits(limits));
         let (driver, _) = match version {
             Version::Lite(version) => lite::session::run(lite::session::Start {
                 transport: guard.transport().clone(),

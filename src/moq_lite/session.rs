@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 use tokio::{sync::watch, task::AbortHandle};
 use web_transport_trait::Stats as _;
 
-use super::{Error, SessionStats, status::Status, version::Version};
+use super::{Error, Excess, SessionStats, status::Status, version::Version};
 
 /// A session that both sides agreed on. Its work is done by one task, which
 /// owns every other task of the session.
@@ -111,9 +111,21 @@ impl Session {
         self.transport.close(&err, self.version.session_code());
     }
 
+    /// Waits until the peer has neither waited for nor offered anything for so long: no
+    /// request of it is open, and it announces no broadcast. Cancel safe.
+    pub async fn idle(&self, after: std::time::Duration) {
+        self.status.idle(after).await;
+    }
+
+    /// Tells of each [limit](super::Limits) that the peer reaches; of those in quick succession
+    /// perhaps only of the last.
+    pub fn excesses(&self) -> watch::Receiver<Option<Excess>> {
+        self.status.excesses()
+    }
+
     /// As [`Self::close`] while others hold the session too; it has ended once
     /// [`Self::closed`] says so.
-    pub(crate) fn end(&self, err: Error) {
+    pub fn end(&self, err: Error) {
         self.transport.close(&err, self.version.session_code());
     }
 

@@ -1,10 +1,16 @@
 //! What a session and the task that drives it tell each other.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
-use super::{Error, Result, stats::Meters};
+use super::{Error, Excess, Limits, Result, stats::Meters};
 
 /// Shared by a session and its driver.
 pub(crate) struct Status {
@@ -15,6 +21,10 @@ pub(crate) struct Status {
     leave: watch::Sender<Option<String>>,
     /// How much the peer could send, in bit/s; 0 where it does not say.
     receive_rate: AtomicU64,
+    pub(crate) limits: Limits,
+    exceeded: watch::Sender<Option<Excess>>,
+    /// What the peer waits for or offers.
+    engagements: watch::Sender<usize>,
     pub(crate) meters: Meters,
 }
 
@@ -25,6 +35,9 @@ impl Status {
             received: watch::Sender::default(),
             leave: watch::Sender::default(),
             receive_rate: AtomicU64::new(0),
+            limits: Limits::default(),
+            exceeded: watch::Sender::default(),
+            engagements: watch::Sender::default(),
             meters: Meters::default(),
         }
     }
@@ -33,6 +46,43 @@ impl Status {
         Self {
             server: true,
             ..Self::client()
+        }
+    }
+
+    pub(crate) fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Notes that the peer asked for more than it may have.
+    pub(crate) fn exceed(&self, excess: Excess) {
+        self.exceeded.send_replace(Some(excess));
+    }
+
+    /// A view of the limits that the peer reaches.
+    pub(crate) fn excesses(&self) -> watch::Receiver<Option<Excess>> {
+        self.exceeded.subscribe()
+    }
+
+    /// The peer waits for something or offers something, for as long as what is returned
+    /// lives.
+    pub(crate) fn engage(self: &Arc<Self>) -> Engaged {
+        self.engagements.send_modify(|count| *count += 1);
+        Engaged(self.clone())
+    }
+
+    /// Waits until the peer has neither waited for nor offered anything for so long.
+    /// Cancel safe.
+    pub(crate) async fn idle(&self, after: Duration) {
+        let mut engagements = self.engagements.subscribe();
+        loop {
+            if engagements.wait_for(|count| *count == 0).await.is_err() {
+                return std::future::pending().await;
+            }
+            tokio::select! {
+                () = sleep(after) => return,
+                // The sender is here.
+                _ = engagements.changed() => {}
+            }
         }
     }
 
@@ -85,6 +135,15 @@ impl Status {
     /// Waits for the GOAWAY to send. Cancel safe.
     pub(crate) async fn leaving(&self) -> String {
         wait(&self.leave).await
+    }
+}
+
+/// Something that the peer waits for or offers.
+pub(crate) struct Engaged(Arc<Status>);
+
+impl Drop for Engaged {
+    fn drop(&mut self) {
+        self.0.engagements.send_modify(|count| *count -= 1);
     }
 }
 

@@ -15,6 +15,7 @@ use quinn::{
 };
 use tokio::{
     net::{self, TcpListener},
+    sync::watch,
     task::JoinSet,
     time::{self, Instant},
 };
@@ -22,7 +23,13 @@ use tracing::{Dispatch, instrument::WithSubscriber};
 use web_transport_quinn::{Request, proto::ConnectResponse};
 use web_transport_trait::Session as _;
 
-use super::{Error, Fingerprint, Quic, Transport, http, keeper::Keeper, socket, tls};
+use super::{
+    Error, Fingerprint, Quic, Transport,
+    admission::{Admission, Share, Verdict},
+    http,
+    keeper::Keeper,
+    socket, tls,
+};
 
 /// What to serve, and where.
 #[derive(Debug, Clone)]
@@ -50,6 +57,8 @@ pub struct Listener {
     address: SocketAddr,
     service: http::Service,
     protocols: Arc<[&'static str]>,
+    admission: Admission,
+    refused: watch::Sender<u64>,
     handshakes: JoinSet<Option<Accepted>>,
     requests: JoinSet<()>,
     /// The one that looks after the certificate.
@@ -72,6 +81,11 @@ pub struct Accepted {
 impl Listener {
     /// Binds the ports. Call it in a tokio runtime.
     pub async fn bind(options: &ListenOptions) -> Result<Self, Error> {
+        Self::bind_sharing(options, Share::default()).await
+    }
+
+    /// As [`bind`](Self::bind); `share` is what each host may take.
+    pub async fn bind_sharing(options: &ListenOptions, share: Share) -> Result<Self, Error> {
         let mut alpn = vec![web_transport_quinn::ALPN.as_bytes().to_vec()];
         alpn.extend(
             options
@@ -91,7 +105,11 @@ impl Listener {
             reason: error.to_string(),
         })?;
         let mut config = ServerConfig::with_crypto(Arc::new(tls));
-        config.transport_config(options.quic.transport());
+        let mut transport = options.quic.transport();
+        Arc::get_mut(&mut transport)
+            .expect("it was made just now")
+            .receive_window(VarInt::from_u32(share.receive_window));
+        config.transport_config(transport);
         config.max_incoming(MOST_INCOMING);
         config.incoming_buffer_size(INCOMING_BYTES);
         config.incoming_buffer_size_total(MOST_INCOMING as u64 * INCOMING_BYTES);
@@ -127,6 +145,8 @@ impl Listener {
             address,
             service,
             protocols: options.protocols.clone().into(),
+            admission: Admission::new(share.handshakes),
+            refused: watch::Sender::new(0),
             handshakes: JoinSet::new(),
             requests: JoinSet::new(),
             _keeping: keeping,
@@ -141,6 +161,11 @@ impl Listener {
     /// The fingerprint of the certificate of the moment.
     pub fn fingerprint(&self) -> Fingerprint {
         self.service.keeper.fingerprint()
+    }
+
+    /// How many handshakes were refused because their host began too many.
+    pub fn refused(&self) -> watch::Receiver<u64> {
+        self.refused.subscribe()
     }
 
     /// The next session; `None` once the port is closed. Handshakes go on beside each other, and files are served, while
@@ -189,10 +214,20 @@ impl Listener {
 
     fn shake_hands(&mut self, incoming: Incoming) {
         let pending = self.handshakes.len();
-        if pending >= MOST_HANDSHAKES {
+        let address = incoming.remote_address().ip();
+        let proven = incoming.remote_address_validated();
+        let verdict = self
+            .admission
+            .judge(address, proven, Instant::now().into_std());
+        if verdict == Verdict::Refuse {
+            tracing::debug!(%address, "too many handshakes of one host, one refused");
+            self.refused.send_modify(|count| *count += 1);
+            incoming.refuse();
+        } else if pending >= MOST_HANDSHAKES {
             tracing::debug!(remote = %incoming.remote_address(), "too many handshakes, one refused");
             incoming.refuse();
-        } else if pending >= RETRY_HANDSHAKES && incoming.may_retry() {
+        } else if (pending >= RETRY_HANDSHAKES || verdict == Verdict::Prove) && incoming.may_retry()
+        {
             // The client must show that its address is its own. It fails only where it may not be tried.
             let _ = incoming.retry();
         } else {

@@ -6,6 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `admission` | how many handshakes each host may begin |
 //! | `connect` | dialling: every address of a host, bounded in time |
 //! | `listen` | one port that serves raw QUIC, WebTransport, the certificate's fingerprint and pages for browsers |
 //! | `fallback` | QUIC first, then a WebSocket; what is remembered of hosts |
@@ -23,6 +24,7 @@
 //! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint, and the pages for browsers |
 //! | `error` | what went wrong, as sentences for a user |
 
+mod admission;
 mod certificate;
 mod connect;
 mod error;
@@ -40,6 +42,7 @@ mod transport;
 mod upgrade;
 mod websocket;
 
+pub use admission::Share;
 pub use connect::{ConnectOptions, Connected, connect};
 pub use error::{Error, Failure, Kind};
 pub use fallback::WebSocket;

@@ -43,6 +43,13 @@ impl Transport {
         }
     }
 
+    /// Bounds the bytes that are sent and not yet acknowledged, where there is a QUIC connection.
+    pub fn set_send_window(&self, bytes: u64) {
+        if let Some(connection) = self.connection() {
+            connection.set_send_window(bytes);
+        }
+    }
+
     /// How many bytes may be under way now, where there is a QUIC connection to know it.
     pub fn congestion_window(&self) -> Option<u64> {
         let connection = self.connection()?;

@@ -32,7 +32,7 @@ use self::sessions::Listed;
 use super::runtime;
 use crate::{
     access::Keys,
-    moq_lite::{OriginConsumer, OriginProducer, PathOwned, Session},
+    moq_lite::{self, OriginConsumer, OriginProducer, PathOwned, Session},
     net,
 };
 
@@ -59,6 +59,16 @@ pub(super) struct Limits {
     pub(super) sessions: usize,
     /// Sessions of one address at the same time.
     pub(super) sessions_per_address: usize,
+    /// Handshakes of one address in a second.
+    pub(super) handshakes_per_address: usize,
+    /// Of one session: subscriptions and other requests that are open.
+    pub(super) subscriptions: usize,
+    /// Of one session: broadcasts that it announces.
+    pub(super) announcements: usize,
+    /// Bytes under way in all sessions together.
+    pub(super) bytes_in_flight: u64,
+    /// How long a session may neither ask for nor offer anything.
+    pub(super) idle_time: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -66,6 +76,11 @@ impl Default for Limits {
         Self {
             sessions: 1024,
             sessions_per_address: 256,
+            handshakes_per_address: 50,
+            subscriptions: 256,
+            announcements: 256,
+            bytes_in_flight: 256 << 20,
+            idle_time: Some(Duration::from_secs(30)),
         }
     }
 }
@@ -90,6 +105,29 @@ pub(super) struct Media {
     pub(super) consume: Option<OriginProducer>,
     /// The broadcast to ask for where a server announces nothing.
     pub(super) expected: Option<PathOwned>,
+}
+
+impl Limits {
+    fn of_session(&self) -> moq_lite::Limits {
+        moq_lite::Limits {
+            requests: self.subscriptions,
+            announcements: self.announcements,
+        }
+    }
+
+    /// What each of so many sessions may have under way. A power of two, so that it changes seldom.
+    fn send_window(&self, sessions: usize) -> u64 {
+        let share = self.bytes_in_flight / u64::try_from(sessions.max(1)).unwrap_or(u64::MAX);
+        let rounded = (share / 2 + 1).next_power_of_two();
+        rounded.clamp(LEAST_WINDOW, MOST_WINDOW)
+    }
+
+    /// What each session may send before it is read, however many there are.
+    fn receive_window(&self) -> u32 {
+        let share = self.bytes_in_flight / u64::try_from(self.sessions.max(1)).unwrap_or(u64::MAX);
+        let window = share.clamp(MOST_WINDOW, 64 << 20);
+        u32::try_from(window.min(self.bytes_in_flight)).unwrap_or(u32::MAX)
+    }
 }
 
 /// Where an element stands.
@@ -265,7 +303,15 @@ impl Link {
             _ended: ending,
         };
 
-        let listener = plan.listen.map(bind).transpose()?;
+        let share = net::Share {
+            handshakes: u32::try_from(plan.limits.handshakes_per_address).unwrap_or(u32::MAX),
+            receive_window: match context.media.consume {
+                Some(_) => plan.limits.receive_window(),
+                None => REQUESTS_WINDOW,
+            },
+        };
+        let listener = plan.listen.map(|options| bind(options, share));
+        let listener = listener.transpose()?;
         context.status.send_modify(|status| {
             status.listening = listener.as_ref().map(|listener| Listening {
                 address: listener.local_addr(),
@@ -344,7 +390,11 @@ impl Context {
 
     /// Counts what was turned away, and says it now and then. Peers cannot make it wait, nor fill the queue.
     fn refuse(&self, refused: Refused, sentence: impl FnOnce() -> String) {
-        if self.refused.add(refused) {
+        self.refuse_many(refused, 1, sentence);
+    }
+
+    fn refuse_many(&self, refused: Refused, count: u64, sentence: impl FnOnce() -> String) {
+        if self.refused.add(refused, count) {
             let told = self.events.try_send(Event::Warning(sentence()));
             tracing::debug!(?refused, told = told.is_ok(), "turned away");
         }
@@ -437,12 +487,12 @@ async fn tick(context: Context) {
 }
 
 /// Opens the port. Looking up the name of the host is all that may take time.
-fn bind(options: net::ListenOptions) -> Result<net::Listener, net::Error> {
+fn bind(options: net::ListenOptions, share: net::Share) -> Result<net::Listener, net::Error> {
     let (sender, receiver) = std_mpsc::sync_channel(1);
     let address = options.address.clone();
     let task = runtime::spawn(async move {
         // Nobody waits any more when the time is over; the port is closed again.
-        let _ = sender.send(net::Listener::bind(&options).await);
+        let _ = sender.send(net::Listener::bind_sharing(&options, share).await);
     });
     receiver.recv_timeout(BIND_TIME).unwrap_or_else(|_| {
         task.abort();
@@ -452,6 +502,13 @@ fn bind(options: net::ListenOptions) -> Result<net::Listener, net::Error> {
         })
     })
 }
+
+/// What a session may have under way at least, and at most.
+const LEAST_WINDOW: u64 = 64 << 10;
+const MOST_WINDOW: u64 = 8 << 20;
+
+/// Bytes of requests of one session that wait to be read: more than all its subscriptions need.
+const REQUESTS_WINDOW: u32 = 1 << 20;
 
 /// Events that wait for the control thread.
 const EVENTS: usize = 64;

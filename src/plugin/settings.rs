@@ -119,6 +119,43 @@ impl Settings {
                 "With listen: sessions that one address (of IPv6: one /64 network) may have open at the same time",
                 default.limits.sessions_per_address,
             ),
+            count(
+                "max-handshakes-per-address",
+                "Most handshakes of an address",
+                "With listen: connections that one address may begin in a second",
+                default.limits.handshakes_per_address,
+            ),
+            count(
+                "max-subscriptions",
+                "Most subscriptions",
+                "With listen: subscriptions and other requests that one session may have open; more are refused",
+                default.limits.subscriptions,
+            ),
+            count(
+                "max-announcements",
+                "Most announcements",
+                "With listen: broadcasts that one session may announce; one more ends it",
+                default.limits.announcements,
+            ),
+            glib::ParamSpecUInt64::builder("max-bytes-in-flight")
+                .nick("Most bytes in flight")
+                .blurb(
+                    "With listen: bytes that may be under way in all sessions together; each has an equal share, of 64 KiB at \
+                     least and 8 MiB at most",
+                )
+                .minimum(1 << 20)
+                .default_value(default.limits.bytes_in_flight)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecUInt64::builder("max-idle-time")
+                .nick("Most idle time")
+                .blurb(
+                    "With listen: a session that has neither a subscription nor another request open, and announces nothing, \
+                     ends after this many milliseconds; 0 = never",
+                )
+                .default_value(default.limits.idle_time.map_or(0, millis))
+                .mutable_ready()
+                .build(),
             text(
                 "certificate-file",
                 "Certificate file",
@@ -250,6 +287,14 @@ impl Settings {
             "auth-key" => self.auth_key = taken(value),
             "max-sessions" => self.limits.sessions = number(value),
             "max-sessions-per-address" => self.limits.sessions_per_address = number(value),
+            "max-handshakes-per-address" => self.limits.handshakes_per_address = number(value),
+            "max-subscriptions" => self.limits.subscriptions = number(value),
+            "max-announcements" => self.limits.announcements = number(value),
+            "max-bytes-in-flight" => self.limits.bytes_in_flight = taken(value),
+            "max-idle-time" => {
+                let time = Duration::from_millis(taken(value));
+                self.limits.idle_time = Some(time).filter(|time| !time.is_zero());
+            }
             "certificate-file" => self.certificate_file = taken(value),
             "private-key-file" => self.private_key_file = taken(value),
             "http-root" => self.http_root = taken(value),
@@ -289,6 +334,11 @@ impl Settings {
             }
             "max-sessions" => shown(self.limits.sessions),
             "max-sessions-per-address" => shown(self.limits.sessions_per_address),
+            "max-handshakes-per-address" => shown(self.limits.handshakes_per_address),
+            "max-subscriptions" => shown(self.limits.subscriptions),
+            "max-announcements" => shown(self.limits.announcements),
+            "max-bytes-in-flight" => self.limits.bytes_in_flight.to_value(),
+            "max-idle-time" => self.limits.idle_time.map_or(0, millis).to_value(),
             "certificate-file" => self.certificate_file.to_value(),
             "private-key-file" => self.private_key_file.to_value(),
             "http-root" => self.http_root.to_value(),

@@ -113,6 +113,14 @@ impl SampleReader {
         })
     }
 
+    /// Has this track sent before others of the kind.
+    pub fn preferred(mut self) -> Self {
+        let mut demand = self.track.demand().clone();
+        demand.priority = demand.priority.saturating_add(1);
+        self.track.set_demand(demand);
+        self
+    }
+
     /// Changes how long to wait from the next sample on.
     pub fn set_budget(&mut self, budget: Duration) {
         self.budget = budget;

@@ -45,6 +45,10 @@ impl Page {
         }
     }
 
+    pub(crate) fn click(&self, selector: &str) {
+        self.must("click", json!({"selector": selector}));
+    }
+
     pub(crate) fn select(&self, selector: &str, value: &str) {
         self.must("select", json!({"selector": selector, "value": value}));
     }

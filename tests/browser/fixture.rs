@@ -2,8 +2,8 @@
 
 use std::{
     io::Write,
-    sync::Once,
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, Once},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use gst::prelude::*;
@@ -54,15 +54,7 @@ impl Publisher {
 
     /// The port on which the sink listens.
     pub(crate) fn port(&self) -> u16 {
-        let sink = self.pipeline.by_name("sink").expect("it is named so");
-        let address = sink
-            .property::<Option<String>>("listen-address")
-            .expect("it listens");
-        let port = address
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok());
-        port.expect("the address ends with the port")
+        port(&self.pipeline, "sink")
     }
 
     pub(crate) fn url(&self) -> String {
@@ -82,6 +74,106 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         let _ = self.pipeline.set_state(gst::State::Null);
     }
+}
+
+/// A pipeline with a moqsrc named `source` that listens, whose streams are decoded and looked at; ends with the value.
+pub(crate) struct Viewer {
+    pipeline: gst::Pipeline,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// A sum over each picture that differs from the one before.
+    pictures: Vec<u64>,
+    /// Buffers with sound in them.
+    sounds: usize,
+}
+
+impl Viewer {
+    pub(crate) fn start(source: &str) -> Self {
+        init();
+        let description = format!(
+            "{source} source.video_0 ! decodebin ! videoconvert ! video/x-raw,format=GRAY8 ! fakesink name=video sync=false async=false \
+             source.audio_0 ! decodebin ! audioconvert ! audio/x-raw,format=S16LE ! fakesink name=audio sync=false async=false"
+        );
+        let pipeline = gst::parse::launch(&description)
+            .expect("the description is right")
+            .downcast::<gst::Pipeline>()
+            .expect("several elements make a pipeline");
+        let viewer = Self {
+            pipeline,
+            seen: Arc::default(),
+        };
+        viewer.look("video", |seen, bytes| {
+            let sum = bytes.iter().map(|level| u64::from(*level)).sum();
+            if seen.pictures.last() != Some(&sum) {
+                seen.pictures.push(sum);
+            }
+        });
+        viewer.look("audio", |seen, bytes| {
+            let loud =
+                |sample: &[u8]| i16::from_le_bytes([sample[0], sample[1]]).unsigned_abs() > 500;
+            seen.sounds += usize::from(bytes.chunks_exact(2).any(loud));
+        });
+        let _ = viewer.pipeline.set_state(gst::State::Playing);
+        viewer
+    }
+
+    fn look(&self, name: &str, note: impl Fn(&mut Seen, &[u8]) + Send + Sync + 'static) {
+        let sink = self.pipeline.by_name(name).expect("it is named so");
+        let pad = sink.static_pad("sink").expect("a sink has a pad");
+        let seen = self.seen.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+                note(&mut seen.lock().expect("nobody panics with it"), &map);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", port(&self.pipeline, "source"))
+    }
+
+    /// Waits until this many different pictures came out, and sound; says how much it was.
+    pub(crate) fn plays(&self, pictures: usize) -> (usize, usize) {
+        let bus = self.pipeline.bus().expect("a pipeline has a bus");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            {
+                let seen = self.seen.lock().expect("nobody panics with it");
+                let count = (seen.pictures.len(), seen.sounds);
+                if count.0 >= pictures && count.1 > 0 {
+                    return count;
+                }
+                assert!(Instant::now() < deadline, "only {count:?} came out");
+            }
+            let wait = gst::ClockTime::from_mseconds(50);
+            if let Some(message) = bus.timed_pop_filtered(wait, &[gst::MessageType::Error]) {
+                panic!("the pipeline failed: {message:?}");
+            }
+        }
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// The port on which an element listens.
+fn port(pipeline: &gst::Pipeline, element: &str) -> u16 {
+    let element = pipeline.by_name(element).expect("it is named so");
+    let address = element
+        .property::<Option<String>>("listen-address")
+        .expect("it listens");
+    let port = address
+        .rsplit(':')
+        .next()
+        .and_then(|port| port.parse().ok());
+    port.expect("the address ends with the port")
 }
 
 /// What a page plays, seen and heard.
@@ -121,10 +213,11 @@ impl Watched {
         ages[ages.len() / 2] as f64
     }
 
-    /// Waits for the tone.
+    /// Waits for the tone, and presses the button for sound where the page asks for it.
     pub(crate) fn hears(&self) {
         self.page.until(&format!(
-            "(() => {{ const tone = probe.tone(); \
+            "(() => {{ const button = document.getElementById('unmute'); if (!button.hidden) button.click(); \
+             const tone = probe.tone(); \
              return tone && tone.level > -60 && Math.abs(tone.frequency - {FREQUENCY}) < 20; }})()"
         ));
     }

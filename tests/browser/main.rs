@@ -3,6 +3,7 @@
 
 mod chromium;
 mod fixture;
+mod publish;
 #[path = "../interop/relay.rs"]
 #[allow(dead_code, reason = "shared with the tests of interoperability")]
 mod relay;

@@ -129,3 +129,33 @@ fn the_page_looks_good_on_a_desk_and_on_a_phone() {
         watched.page.screenshot(name);
     }
 }
+
+#[test]
+fn vp8_plays_in_chromium() {
+    let encoder = "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=30 target-bitrate=1500000";
+    plays("VP8 and Opus", encoder, "opusenc", LISTEN);
+}
+
+#[test]
+fn vp9_plays_in_chromium() {
+    let encoder =
+        "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=30 target-bitrate=1500000 ! vp9parse";
+    plays("VP9 and Opus", encoder, "opusenc", LISTEN);
+}
+
+#[test]
+fn the_page_works_under_every_name_of_this_machine() {
+    let line = |listen: &str| {
+        format!("{PICTURE} ! {H264} ! moqsink name=sink listen={listen} broadcast=cam")
+    };
+    let six = Publisher::start(&line("[::1]:0"));
+    Watched::open(&format!("http://localhost:{}/", six.port())).sees(10);
+    let publisher = Publisher::start(&line("127.0.0.1:0"));
+    let port = publisher.port();
+    // Another name is not trusted with pictures unless the page comes over TLS, and the page says so.
+    let page = Page::open(&format!("http://studio.test:{port}/"));
+    page.until(&format!(
+        "document.querySelector('#notice a')?.href === 'https://studio.test:{port}/'"
+    ));
+    Watched::open(&format!("https://studio.test:{port}/")).sees(10);
+}

@@ -1,7 +1,7 @@
 //! Our publisher, asked by a peer that the test plays.
 
 use gstmoq::moq_lite::{
-    BroadcastProducer, Origin, OriginProducer, Path, Session, Track, TrackProducer, ietf::*,
+    BroadcastProducer, Group, Origin, OriginProducer, Path, Session, Track, TrackProducer, ietf::*,
 };
 
 use crate::peer::{Peer, subscribe};
@@ -231,7 +231,77 @@ async fn refusals_have_the_numbers_of_the_draft() {
     };
     p.peer.send(&fetch(6, alone)).await;
     let error: FetchError = p.peer.recv().await;
-    assert_eq!(error.error_code, 3);
+    assert_eq!(error.error_code, 6);
+}
+
+/// Asks for a range of `track`, with the priority 128.
+fn past(id: u64, track: &'static str, start: (u64, u64), end: (u64, u64)) -> Fetch<'static> {
+    let location = |(group, object)| Location { group, object };
+    Fetch {
+        request_id: RequestId(id),
+        subscriber_priority: 128,
+        group_order: GroupOrder::Any,
+        fetch_type: FetchType::Standalone {
+            namespace: Path::new("cam"),
+            track: track.into(),
+            start: location(start),
+            end: location(end),
+        },
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_given_out_with_the_bytes_of_the_draft() {
+    let mut p = published().await;
+    for frames in [["a0", "a1"], ["b0", ""], ["c0", "c1"]] {
+        let mut group = p.track.append_group().unwrap();
+        for frame in frames {
+            group.write_frame(frame).unwrap();
+        }
+        group.close();
+    }
+    let mut open = p.track.append_group().unwrap();
+    open.write_frame("d0").unwrap();
+    let _unfinished = open.create_frame(10u64.into()).unwrap();
+
+    p.peer.send(&past(0, "video", (0, 1), (2, 1))).await;
+    let ok: FetchOk = p.peer.recv().await;
+    let end = |group, object| Location { group, object };
+    assert_eq!(ok.group_order, GroupOrder::Ascending);
+    assert_eq!((ok.end_of_track, ok.end_location), (false, end(2, 1)));
+    let bytes = b"\x05\x00\
+        \x00\x00\x01\x80\x00\x02a1\
+        \x01\x00\x00\x80\x00\x02b0\
+        \x01\x00\x01\x80\x00\x00\x00\
+        \x02\x00\x00\x80\x00\x02c0";
+    assert_eq!(p.peer.accept().await, bytes);
+
+    // The newest group first, and of it what is complete.
+    let mut newest_first = past(2, "video", (2, 1), (9, 0));
+    newest_first.group_order = GroupOrder::Descending;
+    p.peer.send(&newest_first).await;
+    let ok: FetchOk = p.peer.recv().await;
+    assert_eq!(ok.group_order, GroupOrder::Descending);
+    assert_eq!(ok.end_location, end(3, 1));
+    let bytes = b"\x05\x02\x03\x00\x00\x80\x00\x02d0\x02\x00\x01\x80\x00\x02c1";
+    assert_eq!(p.peer.accept().await, bytes);
+
+    for (id, request, code) in [
+        (4, past(4, "other", (0, 0), (1, 0)), 4),
+        (6, past(6, "video", (4, 0), (9, 0)), 6),
+        (8, past(8, "video", (0, 2), (0, 0)), 6),
+    ] {
+        p.peer.send(&request).await;
+        let error: FetchError = p.peer.recv().await;
+        assert_eq!((error.request_id, error.error_code), (RequestId(id), code));
+    }
+    // More at once than a peer may make us look for.
+    p.track.create_group(Group { sequence: 1 << 61 }).unwrap();
+    p.peer
+        .send(&past(10, "video", (0, 0), (u64::MAX >> 2, 0)))
+        .await;
+    let error: FetchError = p.peer.recv().await;
+    assert_eq!(error.error_code, 5);
 }
 
 #[tokio::test(start_paused = true)]

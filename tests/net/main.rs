@@ -2,6 +2,7 @@
 
 mod dial;
 mod fallback;
+mod pages;
 #[path = "../common/pem.rs"]
 mod pem;
 mod serve;

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use gstmoq::net::{Kind, Listener, Tls, Transport, connect};
+use gstmoq::net::{Kind, Listener, Share, Tls, Transport, connect};
 use rustls::pki_types::CertificateDer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -71,7 +71,14 @@ async fn packets_grow_where_the_path_carries_larger_ones() {
 #[tokio::test]
 async fn clients_that_never_finish_do_not_hold_up_others() {
     let pki = Pki::new();
-    let mut server = listen_as(Some(pki.identity())).await;
+    // Here it is not a matter of how many one host may begin.
+    let share = Share {
+        handshakes: 1000,
+        ..Share::default()
+    };
+    let mut options = listen_options("[::]:0", &["moql"]);
+    options.identity = Some(pki.identity());
+    let mut server = Listener::bind_sharing(&options, share).await.unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
     let (sender, mut accepted) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {

@@ -87,18 +87,23 @@ impl Pki {
 
     /// A foreign client that trusts the root and says that it speaks HTTP/3.
     pub(crate) fn client(&self) -> quinn::ClientConfig {
+        let mut tls = self.tls_client();
+        tls.alpn_protocols = vec![b"h3".to_vec()];
+        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
+        quinn::ClientConfig::new(Arc::new(tls))
+    }
+
+    /// The same over TCP.
+    pub(crate) fn tls_client(&self) -> rustls::ClientConfig {
         let mut roots = rustls::RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_file(&self.root).unwrap())
             .unwrap();
-        let mut tls = rustls::ClientConfig::builder_with_provider(ring())
+        rustls::ClientConfig::builder_with_provider(ring())
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h3".to_vec()];
-        let tls = quinn::crypto::rustls::QuicClientConfig::try_from(tls).unwrap();
-        quinn::ClientConfig::new(Arc::new(tls))
+            .with_no_client_auth()
     }
 
     pub(crate) fn identity(&self) -> (PathBuf, PathBuf) {

@@ -6,6 +6,8 @@ mod codecs;
 mod errors;
 mod file;
 mod fragments;
+mod leaks;
+mod limits;
 #[path = "../common/link.rs"]
 mod link;
 mod loops;

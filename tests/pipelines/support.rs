@@ -231,6 +231,14 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
+    /// As [`Self::new`], of one element alone.
+    pub(crate) fn listening(element: &str) -> Self {
+        // The second element makes it a pipeline.
+        Self::new(&format!(
+            "{element} fakesrc num-buffers=0 ! fakesink async=false"
+        ))
+    }
+
     /// Starts to listen; data waits for [`Self::play`].
     pub(crate) fn new(description: &str) -> Self {
         let pipeline = Pipeline::launch(description);

@@ -130,6 +130,16 @@ impl Publisher {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        let port = self
+            .url
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
+        port.expect("it listens")
+    }
+
     /// A broadcast with these tracks.
     pub(crate) fn camera(&self, path: &str, tracks: &[(&str, Config)]) -> Camera {
         let mut broadcast = self.origin.create_broadcast(path).expect("allowed");
@@ -189,6 +199,11 @@ impl Camera {
 
     /// A sample whose first byte counts the samples of this camera.
     pub(crate) fn write(&mut self, track: &str, time: u64, keyframe: bool) {
+        self.write_sized(track, time, keyframe, 9);
+    }
+
+    /// A sample of so many bytes, nine at least.
+    pub(crate) fn write_sized(&mut self, track: &str, time: u64, keyframe: bool, size: usize) {
         let (track, group) = self.tracks.get_mut(track).expect("a track of this camera");
         if keyframe {
             if let Some(group) = group.take() {
@@ -199,6 +214,7 @@ impl Camera {
         let group = group.as_mut().expect("the first sample is a keyframe");
         let mut payload = vec![self.written];
         payload.extend_from_slice(&time.to_be_bytes());
+        payload.resize(size.max(9), 0);
         let header = legacy::encode_timestamp(Micros::new_u64(time).expect("small"));
         group
             .write_frame_chunks([header, Bytes::from(payload)])
@@ -351,6 +367,16 @@ impl Player {
             "{:?}",
             begin.elapsed()
         );
+    }
+
+    /// Takes out the sinks of pads that are gone.
+    pub(crate) fn forget_links(&self) {
+        for element in self.pipeline.children() {
+            if element != self.element {
+                element.set_state(gst::State::Null).expect("it stops");
+                self.pipeline.remove(&element).expect("it is there");
+            }
+        }
     }
 
     pub(crate) fn pad(&self, name: &str) -> gst::Pad {

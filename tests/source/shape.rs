@@ -296,3 +296,25 @@ fn a_track_that_breaks_off_is_a_warning_while_another_plays() {
         player.until_buffers(&["audio_0"]);
     }
 }
+
+#[test]
+fn data_that_downstream_does_not_take_is_an_error() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let peer = player.pad("video_0").peer().expect("it is linked");
+    peer.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        info.data = None;
+        info.flow_res = Err(gst::FlowError::NotNegotiated);
+        gst::PadProbeReturn::Handled
+    });
+    camera.write("picture", 0, true);
+    let error = player.message(|message| message.type_() == gst::MessageType::Error);
+    let gst::MessageView::Error(error) = error.view() else {
+        unreachable!("it was asked for");
+    };
+    let text = error.error().message().to_owned();
+    assert!(text.contains("video_0 does not take its data"), "{text}");
+}

@@ -1,15 +1,12 @@
 // The page to publish: camera, screen or microphone into a listening moqsrc.
 import "@moq/publish/element";
-import { Graph } from "./graph.js";
-import { bitrate, Meter } from "./meter.js";
+import { bitrate } from "./meter.js";
 import { connect, destination, obstacle } from "./session.js";
 
 const find = (id) => document.getElementById(id);
 const publisher = document.querySelector("moq-publish");
 const stage = find("stage");
 const sources = [...document.querySelectorAll(".source")];
-const graph = new Graph(find("graph"));
-const meter = new Meter();
 const query = new URLSearchParams(location.search);
 const target = destination(location);
 
@@ -35,7 +32,6 @@ if (hindrance) {
   find("stop").addEventListener("click", () => start(undefined));
   connect(publisher.connection, target);
   show();
-  setInterval(measure, 1000);
 }
 
 function rename() {
@@ -83,18 +79,9 @@ function show() {
   });
   signals.run((effect) => {
     const config = effect.get(broadcast.video.hd.resolved);
+    find("bitrate").textContent = config?.bitrate ? bitrate(config.bitrate) : "–";
     find("picture").textContent = config ? `${config.width}×${config.height}` : "–";
   });
-}
-
-/** Once a second: what goes out, as the transport counts it. */
-async function measure() {
-  const session = publisher.connection.established.peek();
-  const stats = await session?.stats?.();
-  const rates = meter.sample(performance.now(), [stats?.bytesSent ?? 0]);
-  const bits = rates && stats?.bytesSent !== undefined ? rates[0] * 8 : undefined;
-  find("bitrate").textContent = bits === undefined ? "–" : bitrate(bits);
-  graph.push(undefined, bits);
 }
 
 function state(name, title, text) {

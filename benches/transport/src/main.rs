@@ -4,6 +4,16 @@
 //! them. Printed are the median, the least and the greatest of the rounds; `ours/…` is the median of the ratios of each round.
 //! Times are of this machine and this run: only the ratios mean something elsewhere.
 //!
+//! What the numbers say, and where the aim (half of both) is not reached:
+//!
+//! - Retained bytes are what a group adds to a payload that exists: all three keep a handle to the bytes (32 bytes) and a time
+//!   (ours and moq-net; 0.12.0 has none), so they can be compared. Ours is these two and nothing else, 40 bytes, 7 % of 0.12.0 and
+//!   83 % of moq-net; less would mean a copy of the payload. A frame in several pieces costs one allocation more.
+//! - A read takes the lock of the group and another handle to the bytes: two atomic operations each, and they are most of its
+//!   time. moq-net does the same, and ours takes about as long: on a busy machine the medians of the ratios lay between 0.7 and
+//!   1.3 of moq-net, and between 0.07 (one consumer) and 0.6 (a hundred) of 0.12.0.
+//! - Announcing 10,000 broadcasts took 0.6 of the time of 0.12.0 and less than a tenth of that of moq-net.
+//!
 //! `transport-bench [ROUNDS]`; 15 rounds without it, and a third of them over QUIC.
 
 mod counting;

@@ -17,18 +17,34 @@ pub(in crate::plugin) enum Refused {
     Unauthorized,
     /// A session beyond those that all may have, or those that one address may have.
     Session,
+    /// A handshake beyond those that one address may begin.
+    Handshake,
+    /// A subscription or another request beyond those that a session may have.
+    Subscription,
+    /// A broadcast beyond those that a session may announce.
+    Announcement,
     /// A session in which nothing happened.
     Idle,
 }
 
 impl Refused {
-    const ALL: [Self; 3] = [Self::Unauthorized, Self::Session, Self::Idle];
+    const ALL: [Self; 6] = [
+        Self::Unauthorized,
+        Self::Session,
+        Self::Handshake,
+        Self::Subscription,
+        Self::Announcement,
+        Self::Idle,
+    ];
 
     /// The name of its count.
     fn field(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::Session => "sessions",
+            Self::Handshake => "handshakes",
+            Self::Subscription => "subscriptions",
+            Self::Announcement => "announcements",
             Self::Idle => "idle",
         }
     }
@@ -46,9 +62,9 @@ struct Inner {
 }
 
 impl Counts {
-    /// Counts one. `true` when it is time to tell of it.
-    pub(super) fn add(&self, refused: Refused) -> bool {
-        self.0.counts[refused as usize].fetch_add(1, Ordering::Relaxed);
+    /// Counts some. `true` when it is time to tell of it.
+    pub(super) fn add(&self, refused: Refused, count: u64) -> bool {
+        self.0.counts[refused as usize].fetch_add(count, Ordering::Relaxed);
         let now = Instant::now();
         let last = &mut self.0.told.lock()[refused as usize];
         let due = last.is_none_or(|last| now.duration_since(last) >= SILENCE);
@@ -80,9 +96,9 @@ mod tests {
     fn each_kind_is_counted_always_and_told_of_once_in_a_while() {
         gst::init().expect("GStreamer can be started");
         let counts = Counts::default();
-        assert!(counts.add(Refused::Idle));
-        assert!(!counts.add(Refused::Idle));
-        assert!(counts.add(Refused::Session));
+        assert!(counts.add(Refused::Idle, 1));
+        assert!(!counts.add(Refused::Idle, 1));
+        assert!(counts.add(Refused::Session, 1));
         let structure = counts.structure();
         assert_eq!(structure.get::<u64>("idle"), Ok(2));
         assert_eq!(structure.get::<u64>("sessions"), Ok(1));

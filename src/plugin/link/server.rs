@@ -1,6 +1,7 @@
 //! The server: accepts sessions from an open port.
 
 use std::{
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -24,8 +25,21 @@ use crate::{
 pub(super) async fn run(context: Context, mut listener: net::Listener) {
     let mut stopped = pin!(context.stopped());
     let mut sessions = JoinSet::new();
+    let mut refused = listener.refused();
+    let mut told = 0;
     loop {
         tokio::select! {
+            Ok(()) = refused.changed() => {
+                let count = *refused.borrow_and_update();
+                context.refuse_many(Refused::Handshake, count - told, || {
+                    let most = context.limits.handshakes_per_address;
+                    format!(
+                        "Connections were refused: max-handshakes-per-address is {most} a second, and one address began \
+                         more"
+                    )
+                });
+                told = count;
+            }
             accepted = listener.accept() => match accepted {
                 Some(accepted) => match context.viewers.enter(accepted.remote, &context.limits) {
                     Ok(place) => {
@@ -92,10 +106,10 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
             return request.reject(moq_lite::Error::Unauthorized);
         }
     };
+    let request = request.with_limits(context.limits.of_session());
+    let window = transport.clone();
     let session = match request.accept(admitted.publish, admitted.consume).await {
-        Ok(session) => {
-            Arc::new(session.with_congestion_window(move || transport.congestion_window()))
-        }
+        Ok(session) => Arc::new(session.with_congestion_window(move || window.congestion_window())),
         Err(error) => return tracing::debug!(%remote, %error, "no session came to be"),
     };
     let counted = context.session(&session, Origin::Listen, remote.to_string(), carrier);
@@ -106,19 +120,66 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
         path: visit.path,
         carrier,
         since: Instant::now(),
+        transport,
         session,
     });
-    let listed = context.viewers.list(viewer.clone());
+    let listed = context.viewers.list(viewer.clone(), &context.limits);
     context.tell(Event::Arrived(viewer.clone())).await;
+    let mut excesses = viewer.session.excesses();
+    let excess = async {
+        while excesses.changed().await.is_ok() {
+            if let Some(excess) = *excesses.borrow_and_update() {
+                exceeded(&context, excess, remote);
+            }
+        }
+        std::future::pending::<()>().await
+    };
     tokio::select! {
+        () = excess => {}
         closed = viewer.session.closed() => tracing::info!(%remote, ?closed, "session ended"),
         () = access::expiry(admitted.expires) => {
             tracing::info!(%remote, "the token has expired");
             viewer.session.end(moq_lite::Error::Unauthorized);
         }
+        () = idle(&viewer.session, context.limits.idle_time) => {
+            context.refuse(Refused::Idle, || {
+                let address = remote.ip();
+                format!("A session from {address} was ended: nothing happened in it for max-idle-time")
+            });
+            viewer.session.end(moq_lite::Error::Timeout);
+        }
     }
     drop((counted, listed, place));
     context.tell(Event::Left(viewer)).await;
+}
+
+async fn idle(session: &moq_lite::Session, after: Option<Duration>) {
+    match after {
+        Some(after) => session.idle(after).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn exceeded(context: &Context, excess: moq_lite::Excess, remote: SocketAddr) {
+    let limits = &context.limits;
+    let (refused, what, limit, most) = match excess {
+        moq_lite::Excess::Requests => (
+            Refused::Subscription,
+            "subscriptions",
+            "max-subscriptions",
+            limits.subscriptions,
+        ),
+        moq_lite::Excess::Announcements => (
+            Refused::Announcement,
+            "broadcasts",
+            "max-announcements",
+            limits.announcements,
+        ),
+    };
+    context.refuse(refused, || {
+        let address = remote.ip();
+        format!("A session from {address} wanted more {what}: {limit} is {most}")
+    });
 }
 
 fn close(transport: net::Transport, error: &moq_lite::Error) {

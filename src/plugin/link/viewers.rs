@@ -19,6 +19,7 @@ pub(in crate::plugin) struct Viewer {
     pub(super) path: String,
     pub(super) carrier: net::Carrier,
     pub(super) since: Instant,
+    pub(super) transport: net::Transport,
     pub(super) session: Arc<Session>,
 }
 
@@ -60,6 +61,21 @@ struct State {
     places: usize,
     hosts: HashMap<net::Host, usize>,
     present: BTreeMap<u64, Arc<Viewer>>,
+    /// What each was told that it may have under way.
+    window: u64,
+}
+
+impl State {
+    /// Divides what may be under way among those that are here.
+    fn share(&mut self, limits: &Limits) {
+        let window = limits.send_window(self.present.len());
+        if window != self.window {
+            self.window = window;
+            for viewer in self.present.values() {
+                viewer.transport.set_send_window(window);
+            }
+        }
+    }
 }
 
 /// Which limit was reached.
@@ -95,11 +111,19 @@ impl Viewers {
     }
 
     /// Lists a viewer for as long as what is returned lives.
-    pub(super) fn list(&self, viewer: Arc<Viewer>) -> Listed {
+    pub(super) fn list(&self, viewer: Arc<Viewer>, limits: &Limits) -> Listed {
         let id = viewer.id;
-        self.0.lock().present.insert(id, viewer);
-        let viewers = self.clone();
-        Listed { viewers, id }
+        let mut state = self.0.lock();
+        let transport = viewer.transport.clone();
+        state.present.insert(id, viewer);
+        state.share(limits);
+        transport.set_send_window(state.window);
+        drop(state);
+        Listed {
+            viewers: self.clone(),
+            limits: *limits,
+            id,
+        }
     }
 
     /// What is known of each, the first that came first.
@@ -131,12 +155,16 @@ impl Drop for Place {
 /// A line in the list.
 pub(super) struct Listed {
     viewers: Viewers,
+    limits: Limits,
     id: u64,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let viewer = self.viewers.0.lock().present.remove(&self.id);
+        let mut state = self.viewers.0.lock();
+        let viewer = state.present.remove(&self.id);
+        state.share(&self.limits);
+        drop(state);
         drop(viewer);
     }
 }
@@ -146,10 +174,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_under_way_is_shared() {
+        let limits = Limits {
+            bytes_in_flight: 64 << 20,
+            ..Limits::default()
+        };
+        let windows = [0, 1, 8, 9, 100, 100_000].map(|sessions| limits.send_window(sessions));
+        let mib = 1 << 20;
+        assert_eq!(
+            windows,
+            [8 * mib, 8 * mib, 8 * mib, 4 * mib, mib / 2, 64 << 10]
+        );
+    }
+
+    #[test]
     fn places_are_counted_for_all_and_for_each_host() {
         let limits = Limits {
             sessions: 3,
             sessions_per_address: 2,
+            ..Limits::default()
         };
         let viewers = Viewers::default();
         let enter = |host: u8| viewers.enter(SocketAddr::from(([192, 0, 2, host], 1)), &limits);

@@ -118,7 +118,7 @@
 //! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
 //! | `estimated-send-bitrate` | uint64 | as the property |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |

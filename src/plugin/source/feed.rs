@@ -36,6 +36,9 @@ pub(super) struct Feed {
 struct Next {
     source: Source,
     reader: SampleReader,
+    /// When something of it has to have come, and whether it has.
+    answer: Instant,
+    heard: bool,
     /// Its first group that begins late enough, as far as it was read.
     held: VecDeque<Sample>,
     /// Since when there is one.
@@ -107,7 +110,10 @@ impl Feed {
         let reader = self.open(source);
         self.next = reader.map(|reader| Next {
             source: source.clone(),
-            reader,
+            // What is read leaves it no room where the network is narrow.
+            reader: reader.preferred(),
+            answer: Instant::now() + ANSWER,
+            heard: false,
             held: VecDeque::new(),
             since: None,
             back: VecDeque::new(),
@@ -198,7 +204,7 @@ impl Feed {
                 Step::Theirs(Err(Error::Media(_))) => {}
                 // It is not to be had: what is read goes on.
                 Step::Theirs(_) => self.forgo(),
-                Step::Timeout if self.next.as_ref().is_some_and(|next| next.since.is_some()) => {
+                Step::Timeout if self.next.as_ref().is_some_and(Next::is_overdue) => {
                     return Ok(self.switch(true));
                 }
                 Step::Timeout => {}
@@ -217,7 +223,8 @@ impl Feed {
             return Step::Ours(ours.await);
         };
         let behind = next.since.map(|since| since + self.budget.max(BEHIND));
-        let due = behind.or(next.until);
+        let answer = Some(next.answer).filter(|_| !next.heard);
+        let due = behind.or(next.until.into_iter().chain(answer).min());
         let full = next.held.len() >= MOST_HELD;
         let timeout = async {
             match due {
@@ -261,6 +268,7 @@ impl Feed {
         let Some(next) = &mut self.next else {
             return;
         };
+        next.heard = true;
         if next.held.is_empty() && (!sample.keyframe || Some(sample.pts) <= newest) {
             return;
         }
@@ -302,6 +310,11 @@ impl Next {
             .is_some_and(|first| first.pts <= sample.pts)
     }
 
+    /// Whether what is read has had its time: it is behind, or leaves the other one no room.
+    fn is_overdue(&self) -> bool {
+        self.since.is_some() || (!self.heard && Instant::now() >= self.answer)
+    }
+
     /// Whether the place of `sample`, and of what follows it, may still be taken.
     fn holds_back(&self, sample: &Sample) -> bool {
         self.held.is_empty() && (sample.keyframe || !self.back.is_empty())
@@ -328,6 +341,8 @@ impl Next {
 
 /// How long what is read may take to come to where the other rendition begins.
 const BEHIND: Duration = Duration::from_millis(200);
+/// How long nothing of the other rendition may come before what is read makes room for it.
+const ANSWER: Duration = Duration::from_secs(1);
 /// How long a group is held back: within what sinks wait for.
 const LEAST_HOLD: Duration = Duration::from_millis(20);
 const MOST_HOLD: Duration = Duration::from_millis(100);

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     adapt::{self, Adapter, Measured},
     caps::Format,
+    imp::CAT,
     run::{Run, Selection},
     select::{self, Slot, Wish},
     stats::Throughput,
@@ -375,12 +376,14 @@ impl Lineup {
             .tick(now.into_std(), &bitrates, current, measured);
         if let Some(to) = to {
             let source = self.renditions[adapting.candidates[to]].source.clone();
-            tracing::info!(
-                from = track,
-                to = source.track,
-                ?measured,
-                "another rendition"
-            );
+            if let Some(element) = self.run.element.upgrade() {
+                let to = &source.track;
+                gst::info!(
+                    CAT,
+                    obj = element,
+                    "{track} gives way to {to}: {measured:?}"
+                );
+            }
             stream.give(source, stream.identity(), true);
         }
     }

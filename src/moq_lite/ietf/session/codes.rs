@@ -16,6 +16,8 @@ pub(super) mod refused {
     /// Of a prefix.
     pub(crate) const PREFIX_OVERLAP: u64 = 0x5;
     /// Of a fetch.
+    pub(crate) const NO_OBJECTS: u64 = 0x6;
+    /// Of a fetch.
     pub(crate) const INVALID_JOINING: u64 = 0x7;
 }
 

@@ -7,6 +7,7 @@
 mod announcer;
 mod codes;
 mod credit;
+mod fetching;
 mod groups;
 mod namespaces;
 mod outbox;

@@ -1,11 +1,11 @@
 //! The broadcasts of the peer, as far as they are known here.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use crate::moq_lite::{Broadcast, BroadcastProducer, Error, OriginProducer, PathOwned, Result};
-
-/// The most broadcasts that a peer may have here at a time.
-const MAX_BROADCASTS: usize = 10_000;
+use crate::moq_lite::{
+    Broadcast, BroadcastProducer, Error, Excess, OriginProducer, PathOwned, Result,
+    status::{Engaged, Status},
+};
 
 /// Why a broadcast is known. It stays for as long as there is a reason.
 struct Known {
@@ -14,6 +14,7 @@ struct Known {
     assumed: bool,
     /// How many of its tracks the peer publishes unasked.
     published: usize,
+    _engaged: Engaged,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,13 +27,15 @@ pub(super) enum Reason {
 
 pub(super) struct Namespaces {
     origin: Option<OriginProducer>,
+    status: Arc<Status>,
     known: HashMap<PathOwned, Known>,
 }
 
 impl Namespaces {
-    pub(super) fn new(origin: Option<OriginProducer>) -> Self {
+    pub(super) fn new(origin: Option<OriginProducer>, status: Arc<Status>) -> Self {
         Self {
             origin,
+            status,
             known: HashMap::new(),
         }
     }
@@ -89,7 +92,8 @@ impl Namespaces {
 
     fn publish(&self, path: &PathOwned) -> Result<Known> {
         let origin = self.origin.as_ref().ok_or(Error::Unauthorized)?;
-        if self.known.len() >= MAX_BROADCASTS {
+        if self.known.len() >= self.status.limits.announcements {
+            self.status.exceed(Excess::Announcements);
             return Err(Error::TooLarge);
         }
         let broadcast = Broadcast::produce();
@@ -102,6 +106,7 @@ impl Namespaces {
             announced: false,
             assumed: false,
             published: 0,
+            _engaged: self.status.engage(),
         })
     }
 }

@@ -7,17 +7,18 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 use web_transport_trait::Session;
 
 use super::{
     codes::{self, refused},
+    fetching::Past,
     outbox::Outbox,
     serve::{Serving, Wish},
 };
 use crate::moq_lite::{
-    Direction, Error, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
+    Direction, Error, Excess, OriginConsumer, Path, PathOwned, Result, Track, TrackConsumer,
     coding::{Encode, Writer},
     ietf::{
         Control, Fetch, FetchError, FetchHeader, FetchOk, FetchType, GroupOrder, Location,
@@ -25,11 +26,11 @@ use crate::moq_lite::{
         SubscribeNamespaceOk, SubscribeOk, SubscribeUpdate, TrackStatus, TrackStatusError,
         TrackStatusOk, Version,
     },
-    status::Status,
+    status::{Engaged, Status},
 };
 
-/// The most subscriptions that a peer may have at a time.
-const MAX_SUBSCRIPTIONS: usize = 4096;
+/// The most requests for the past that are answered at a time.
+const MAX_FETCHES: usize = 64;
 
 /// The most prefixes that a peer may follow at a time.
 const MAX_PREFIXES: usize = 1024;
@@ -41,8 +42,10 @@ pub(super) struct Publisher<S: Session> {
     outbox: Outbox,
     status: Arc<Status>,
     serving: HashMap<RequestId, Served>,
-    prefixes: Vec<PathOwned>,
-    tasks: JoinSet<Option<RequestId>>,
+    /// Requests for the past that are being answered.
+    fetches: HashMap<RequestId, AbortHandle>,
+    prefixes: Vec<(PathOwned, Engaged)>,
+    tasks: JoinSet<RequestId>,
 }
 
 /// A subscription of the peer.
@@ -66,6 +69,7 @@ impl<S: Session> Publisher<S> {
             outbox,
             status,
             serving: HashMap::new(),
+            fetches: HashMap::new(),
             prefixes: Vec::new(),
             tasks: JoinSet::new(),
         }
@@ -82,8 +86,12 @@ impl<S: Session> Publisher<S> {
                     }
                 }
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(Some(id)) => { self.serving.remove(&id); }
-                    Ok(None) => {}
+                    Ok(id) => {
+                        self.serving.remove(&id);
+                        self.fetches.remove(&id);
+                    }
+                    // The peer has had enough.
+                    Err(err) if err.is_cancelled() => {}
                     Err(_) => return Error::Cancel,
                 },
             }
@@ -103,9 +111,15 @@ impl<S: Session> Publisher<S> {
             }
             Control::TrackStatus(message) => self.track_status(&message),
             Control::Fetch(message) => self.fetch(&message),
+            Control::FetchCancel(message) => {
+                if let Some(fetch) = self.fetches.remove(&message.request_id) {
+                    fetch.abort();
+                }
+            }
             Control::SubscribeNamespace(message) => self.subscribe_namespace(&message),
             Control::UnsubscribeNamespace(message) => {
-                self.prefixes.retain(|prefix| *prefix != message.namespace);
+                self.prefixes
+                    .retain(|(prefix, _)| *prefix != message.namespace);
             }
             message => tracing::debug!(?message, "nothing to do"),
         }
@@ -114,7 +128,10 @@ impl<S: Session> Publisher<S> {
 
     fn subscribe(&mut self, request: &Subscribe<'static>) -> Result<()> {
         let id = request.request_id;
-        let full = self.serving.len() >= MAX_SUBSCRIPTIONS;
+        let full = self.serving.len() >= self.status.limits.requests;
+        if full {
+            self.status.exceed(Excess::Requests);
+        }
         let Entry::Vacant(entry) = self.serving.entry(id) else {
             return Err(Error::ProtocolViolation);
         };
@@ -173,9 +190,11 @@ impl<S: Session> Publisher<S> {
                 &request.track_name,
             ),
         };
+        let engaged = self.status.engage();
         self.tasks.spawn(async move {
             serving.run(track).await;
-            Some(id)
+            drop(engaged);
+            id
         });
         Ok(())
     }
@@ -217,14 +236,28 @@ impl<S: Session> Publisher<S> {
         }
     }
 
-    /// A subscription brings the current group from its start, so there is
-    /// nothing before it that joins: the answer is a stream without objects.
+    /// What is kept of a track is given out; there is no asking for more. A
+    /// subscription brings the current group from its start, so there is nothing
+    /// before it that joins: the answer is a stream without objects.
     fn fetch(&mut self, request: &Fetch<'_>) {
         let joined = match &request.fetch_type {
-            FetchType::Standalone { .. } => Err((
-                refused::NOT_SUPPORTED,
-                "only what joins a subscription can be fetched",
-            )),
+            FetchType::Standalone {
+                namespace,
+                track,
+                start,
+                end,
+            } => {
+                let broadcast = self.origin.consume_broadcast(namespace);
+                let track = broadcast.and_then(|broadcast| broadcast.existing_track(track));
+                return match track {
+                    Some(track) => self.fetch_past(request, &track, *start, *end),
+                    None => self.refuse_fetch(
+                        request.request_id,
+                        refused::DOES_NOT_EXIST,
+                        "there is no such track",
+                    ),
+                };
+            }
             FetchType::RelativeJoining {
                 subscriber_request_id: id,
                 ..
@@ -256,21 +289,64 @@ impl<S: Session> Publisher<S> {
                     if let Err(err) = send_nothing(transport, version, request_id).await {
                         tracing::debug!(%err, "fetch not answered");
                     }
-                    None
+                    request_id
                 });
             }
-            Err((error_code, reason)) => self.outbox.answer(&FetchError {
-                request_id,
-                error_code,
-                reason_phrase: reason.into(),
-            }),
+            Err((error_code, reason)) => self.refuse_fetch(request_id, error_code, reason),
         }
+    }
+
+    fn fetch_past(
+        &mut self,
+        request: &Fetch<'_>,
+        track: &TrackConsumer,
+        start: Location,
+        end: Location,
+    ) {
+        let request_id = request.request_id;
+        if self.fetches.len() >= MAX_FETCHES {
+            let reason = "too many are being answered";
+            return self.refuse_fetch(request_id, refused::INTERNAL, reason);
+        }
+        let past = match Past::find(track, start, end, request.group_order) {
+            Ok(past) => past,
+            Err((code, reason)) => return self.refuse_fetch(request_id, code, reason),
+        };
+        let group_order = match request.group_order {
+            GroupOrder::Descending => GroupOrder::Descending,
+            _ => GroupOrder::Ascending,
+        };
+        self.outbox.answer(&FetchOk {
+            request_id,
+            group_order,
+            end_of_track: false,
+            end_location: past.end(),
+        });
+        let priority = request.subscriber_priority;
+        let sending = past.send(self.transport.clone(), self.version, request_id, priority);
+        let engaged = self.status.engage();
+        let task = self.tasks.spawn(async move {
+            if let Err(err) = sending.await {
+                tracing::debug!(%err, id = %request_id, "fetch not answered whole");
+            }
+            drop(engaged);
+            request_id
+        });
+        self.fetches.insert(request_id, task);
+    }
+
+    fn refuse_fetch(&self, request_id: RequestId, error_code: u64, reason: &str) {
+        self.outbox.answer(&FetchError {
+            request_id,
+            error_code,
+            reason_phrase: reason.into(),
+        });
     }
 
     /// Everything is announced anyway; this only says so.
     fn subscribe_namespace(&mut self, request: &SubscribeNamespace<'_>) {
         let request_id = request.request_id;
-        let overlaps = self.prefixes.iter().any(|prefix| {
+        let overlaps = self.prefixes.iter().any(|(prefix, _)| {
             prefix.has_prefix(&request.namespace) || request.namespace.has_prefix(prefix)
         });
         if overlaps || self.prefixes.len() >= MAX_PREFIXES {
@@ -281,7 +357,8 @@ impl<S: Session> Publisher<S> {
             });
             return;
         }
-        self.prefixes.push(request.namespace.to_owned());
+        let engaged = self.status.engage();
+        self.prefixes.push((request.namespace.to_owned(), engaged));
         self.outbox.answer(&SubscribeNamespaceOk { request_id });
     }
 }

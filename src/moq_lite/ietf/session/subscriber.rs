@@ -67,7 +67,7 @@ impl<S: Session> Subscriber<S> {
         Self {
             outbox,
             table,
-            namespaces: Namespaces::new(origin),
+            namespaces: Namespaces::new(origin, status.clone()),
             prefixes: apart,
             expected,
             status,

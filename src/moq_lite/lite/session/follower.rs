@@ -10,13 +10,11 @@ use web_transport_trait::{RecvStream, Session};
 
 use super::{incoming::Shared, publisher::Publisher, streams, subscription::Subscription};
 use crate::moq_lite::{
-    Broadcast, BroadcastProducer, Error, OriginProducer, PathOwned, Result, TrackProducer,
+    Broadcast, BroadcastProducer, Error, Excess, OriginProducer, PathOwned, Result, TrackProducer,
     coding::Reader,
     lite::{Announce, AnnounceInit, AnnounceOk, AnnouncePlease, ControlType, Hops, Route, Version},
+    status::Engaged,
 };
-
-/// The most broadcasts that a peer may announce at a time.
-const MAX_BROADCASTS: usize = 10_000;
 
 pub(super) struct Follower<S: Session> {
     pub(super) session: Publisher<S>,
@@ -120,7 +118,9 @@ impl<S: Session> Follower<S> {
             }
             return Err(Error::Duplicate);
         }
-        if known.broadcasts.len() >= MAX_BROADCASTS {
+        let status = &self.session.status;
+        if known.broadcasts.len() >= status.limits.announcements {
+            status.exceed(Excess::Announcements);
             return Err(Error::TooLarge);
         }
         if self.session.version.has_routes() {
@@ -151,6 +151,7 @@ impl<S: Session> Follower<S> {
                 session: self.session.clone(),
                 shared: self.shared.clone(),
                 path: path.clone(),
+                _engaged: self.session.status.engage(),
             };
             tasks.spawn(requests.run(broadcast.producer));
             tracing::debug!(%path, ?hops, "broadcast announced");
@@ -216,6 +217,7 @@ struct Requests<S: Session> {
     session: Publisher<S>,
     shared: Arc<Shared<S>>,
     path: PathOwned,
+    _engaged: Engaged,
 }
 
 impl<S: Session> Requests<S> {

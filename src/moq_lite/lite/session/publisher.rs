@@ -7,7 +7,7 @@ use web_transport_trait::Session;
 
 use super::{announcer, requests, serving, streams};
 use crate::moq_lite::{
-    Error, OriginConsumer, Result,
+    Error, Excess, OriginConsumer, Result,
     coding::Stream,
     lite::{ControlType, Version},
     status::Status,
@@ -32,7 +32,13 @@ impl<S: Session> Publisher<S> {
         loop {
             tokio::select! {
                 stream = streams::accept(&self.transport, self.version) => match stream {
-                    Ok(stream) => { tasks.spawn(self.clone().serve(stream)); }
+                    Ok(stream) if tasks.len() < self.status.limits.requests => {
+                        tasks.spawn(self.clone().serve(stream));
+                    }
+                    Ok(mut stream) => {
+                        self.status.exceed(Excess::Requests);
+                        stream.abort(&Error::TooLarge);
+                    }
                     Err(err) => return err,
                 },
                 Some(ended) = tasks.join_next() => if let Ok(Err(err)) = ended {
@@ -44,6 +50,7 @@ impl<S: Session> Publisher<S> {
 
     /// An error is for the session.
     async fn serve(self, mut stream: Stream<S, Version>) -> Result<()> {
+        let _engaged = self.status.engage();
         let kind = stream.reader.decode::<ControlType>().await;
         let version = self.version;
         let result = match kind {

@@ -1,0 +1,197 @@
+//! What browsers get over HTTP: files, in the clear and over TLS, and certificates that change.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use gstmoq::net::{Kind, Listener, Tls, connect};
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::Duration,
+};
+
+use crate::support::*;
+
+/// A listener that serves until the test ends.
+async fn serving(http_root: Option<PathBuf>) -> SocketAddr {
+    let mut options = listen_options("127.0.0.1:0", &["moql"]);
+    options.http_root = http_root;
+    let mut server = Listener::bind(&options).await.unwrap();
+    let address = server.local_addr();
+    tokio::spawn(async move { while server.accept().await.is_some() {} });
+    address
+}
+
+/// The head and the body of the answer to a request.
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> (String, Vec<u8>) {
+    let mut answer = Vec::new();
+    within(async {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.read_to_end(&mut answer).await.unwrap();
+    })
+    .await;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = answer.split_off(end.expect("a head ends with an empty line") + 4);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+async fn get(address: SocketAddr, target: &str) -> (String, Vec<u8>) {
+    let stream = TcpStream::connect(address).await.unwrap();
+    ask(stream, &format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")).await
+}
+
+#[tokio::test]
+async fn the_pages_are_built_in_and_load_nothing_from_elsewhere() {
+    let address = serving(None).await;
+    for target in ["/", "/publish", "/?url=x", "/publish?broadcast=me"] {
+        let (head, body) = get(address, target).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{target}: {head}");
+        for header in [
+            "Content-Type: text/html; charset=utf-8",
+            "Content-Security-Policy: default-src 'none'; script-src 'self' blob:;",
+            "X-Content-Type-Options: nosniff",
+            "Cross-Origin-Opener-Policy: same-origin",
+        ] {
+            assert!(
+                head.contains(&format!("\r\n{header}")),
+                "{target}: {header}"
+            );
+        }
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.starts_with("<!doctype html>") && !text.contains("src=\"http"));
+    }
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (head, body) = ask(stream, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && body.is_empty());
+    assert!(!head.contains("Content-Length: 0"));
+}
+
+#[tokio::test]
+async fn nothing_else_answers() {
+    let folder = Pki::new();
+    std::fs::create_dir(folder.folder.join("site")).unwrap();
+    std::fs::write(folder.folder.join("site/index.html"), "mine").unwrap();
+    for root in [None, Some(folder.folder.join("site"))] {
+        let address = serving(root).await;
+        for (target, status) in [
+            ("/other", 404),
+            ("/assets/x.js", 404),
+            ("/key.pem", 404),
+            ("/../key.pem", 400),
+            ("/%2e%2e/key.pem", 400),
+            ("/..%2fkey.pem", 400),
+            ("/..%5ckey.pem", 400),
+            ("/.git/config", 400),
+            ("//key.pem", 400),
+            ("/index.html/", 400),
+            ("key.pem", 400),
+            (&format!("/{}", "a".repeat(9000)), 400),
+        ] {
+            let (head, _) = get(address, target).await;
+            assert!(
+                head.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{target}: {head}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_folder_replaces_the_pages_and_links_lead_not_out_of_it() {
+    let pki = Pki::new();
+    let site = pki.folder.join("site");
+    std::fs::create_dir_all(site.join("sub")).unwrap();
+    std::fs::write(site.join("index.html"), "mine").unwrap();
+    std::fs::write(site.join("about.html"), "about").unwrap();
+    std::fs::write(site.join("sub/code.js"), vec![b'x'; 3 << 20]).unwrap();
+    std::os::unix::fs::symlink(&pki.key, site.join("leak.pem")).unwrap();
+    let address = serving(Some(site)).await;
+
+    assert_eq!(get(address, "/").await.1, b"mine");
+    assert_eq!(get(address, "/about").await.1, b"about");
+    let (head, body) = get(address, "/sub/code.js").await;
+    assert!(head.contains("\r\nContent-Type: text/javascript; charset=utf-8\r\n"));
+    assert_eq!(body.len(), 3 << 20);
+    for target in ["/publish", "/leak.pem", "/sub"] {
+        let (head, _) = get(address, target).await;
+        assert!(head.starts_with("HTTP/1.1 404 "), "{target}: {head}");
+    }
+    let (_, fingerprint) = get(address, "/certificate.sha256").await;
+    assert_eq!(fingerprint.len(), 65);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named() {
+    let pki = Pki::new();
+    for (root, says) in [
+        (pki.folder.join("missing"), "No such file"),
+        (pki.key.clone(), "it is not a folder"),
+    ] {
+        let mut options = listen_options("127.0.0.1:0", &["moql"]);
+        options.http_root = Some(root.clone());
+        let error = Listener::bind(&options).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Settings);
+        let text = format!("cannot use {}: {says}", root.display());
+        assert!(error.to_string().starts_with(&text), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_port_speaks_tls_with_the_same_certificate() {
+    let pki = Pki::new();
+    let mut options = listen_options("127.0.0.1:0", &["moql"]);
+    options.identity = Some(pki.identity());
+    let mut server = Listener::bind(&options).await.unwrap();
+    let (address, fingerprint) = (server.local_addr(), server.fingerprint());
+    tokio::spawn(async move { while server.accept().await.is_some() {} });
+
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(pki.tls_client()));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = within(connector.connect(name, stream)).await.unwrap();
+    let request = "GET /certificate.sha256 HTTP/1.1\r\nHost: h\r\n\r\n";
+    let (head, body) = ask(stream, request).await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert_eq!(body, format!("{fingerprint}\n").as_bytes());
+}
+
+#[tokio::test]
+async fn files_of_a_certificate_may_change_while_sessions_run() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let mut listening = listen_options("127.0.0.1:0", &["moql"]);
+    listening.identity = Some(pki.identity());
+    let mut server = Listener::bind(&listening).await.unwrap();
+    let address = server.local_addr();
+    let (sender, mut sessions) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(accepted) = server.accept().await {
+            let _ = sender.send(accepted);
+        }
+    });
+    let trusting = |root: &PathBuf| {
+        let tls = Tls {
+            roots_file: Some(root.clone()),
+            ..Tls::default()
+        };
+        options(&format!("https://localhost:{}/", address.port()), tls)
+    };
+    let first = within(connect(&trusting(&pki.root))).await.unwrap();
+    let first_accepted = within(sessions.recv()).await.unwrap();
+    let (_, before) = get(address, "/certificate.sha256").await;
+
+    for (from, to) in [(&other.chain, &pki.chain), (&other.key, &pki.key)] {
+        std::fs::copy(from, to).unwrap();
+    }
+    within(async {
+        while get(address, "/certificate.sha256").await.1 == before {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let second = within(connect(&trusting(&other.root))).await.unwrap();
+    let second_accepted = within(sessions.recv()).await.unwrap();
+    echo(&second, &second_accepted).await;
+    // The one before goes on.
+    echo(&first, &first_accepted).await;
+}

@@ -1,0 +1,223 @@
+//! What one peer can take of an element that listens, and what others notice of it.
+
+use gst::prelude::*;
+use gstmoq::{
+    moq_lite::{
+        ALPNS, Broadcast, BroadcastConsumer, Client, Origin, OriginConsumer, Session, Track,
+    },
+    net::{ConnectOptions, Error, Quic, Tls, WebSocket, connect},
+};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::support::{LIMIT, LISTEN, Publisher, live_video};
+
+/// A peer of its own, without an element.
+async fn dial(port: u16) -> Result<gstmoq::net::Connected, Error> {
+    let url = format!("https://127.0.0.1:{port}/");
+    let options = ConnectOptions {
+        url: url.parse().expect("it is a URL"),
+        token: None,
+        tls: Tls {
+            disable_verify: true,
+            ..Tls::default()
+        },
+        quic: Quic::default(),
+        protocols: ALPNS.to_vec(),
+        websocket: WebSocket {
+            enabled: false,
+            ..WebSocket::default()
+        },
+    };
+    connect(&options).await
+}
+
+/// A session that reads when it is told to.
+async fn watch(port: u16) -> (Session, OriginConsumer) {
+    let connected = dial(port).await.expect("it connects");
+    let sees = Origin::produce();
+    let client = Client::new().with_consume(sees.producer);
+    let session = client.connect(connected.transport).await;
+    (session.expect("it is let in"), sees.consumer)
+}
+
+async fn cam(sees: &mut OriginConsumer) -> BroadcastConsumer {
+    let announced = timeout(LIMIT, sees.announced()).await;
+    let (_, broadcast) = announced.expect("in time").expect("the session lasts");
+    broadcast.expect("it is there")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder
+        .enable_all()
+        .build()
+        .expect("the system has a poller")
+}
+
+fn refused(publisher: &Publisher, field: &str) -> u64 {
+    let stats = publisher
+        .pipeline
+        .element("sink")
+        .property::<gst::Structure>("stats");
+    let refused = stats.get::<gst::Structure>("refused");
+    refused
+        .map(|refused| refused.get(field))
+        .expect("it is there")
+        .expect("it is counted")
+}
+
+fn warning(publisher: &Publisher) -> String {
+    let message = publisher.pipeline.message(&[gst::MessageType::Warning]);
+    match message.expect("it is reported").view() {
+        gst::MessageView::Warning(warning) => warning.error().message().to_owned(),
+        _ => unreachable!("only warnings were asked for"),
+    }
+}
+
+#[test]
+fn five_hundred_attempts_at_once_are_refused_and_no_viewer_notices() {
+    let publisher = Publisher::new(&live_video(LISTEN));
+    publisher.play();
+    let viewer = publisher.viewer();
+    viewer.record.wait_for_units("video_0", 30);
+    let before = viewer.record.track("video_0").units.len();
+    let connected = runtime().block_on(async {
+        let mut attempts = JoinSet::new();
+        for _ in 0..500 {
+            attempts.spawn(dial(publisher.port));
+        }
+        let mut connected = 0;
+        while let Some(attempt) = attempts.join_next().await {
+            connected += usize::from(attempt.expect("it does not panic").is_ok());
+        }
+        connected
+    });
+    assert!(connected < 400, "{connected} connected");
+    assert!(refused(&publisher, "handshakes") > 50);
+    assert_eq!(
+        warning(&publisher),
+        "Connections were refused: max-handshakes-per-address is 50 a second, and one address began more"
+    );
+    viewer.record.wait_for_units("video_0", before + 60);
+    let units = viewer.record.track("video_0").units;
+    // Both cores were busy with the handshakes of both sides, and yet nothing is lost.
+    assert!(units[before..].iter().all(|unit| !unit.discont));
+    // Who comes later is let in.
+    let late = publisher.viewer();
+    late.record.wait_for_units("video_0", 10);
+}
+
+#[test]
+fn a_viewer_that_stops_reading_holds_up_neither_another_nor_the_pipeline() {
+    let publisher = Publisher::new(&live_video(LISTEN));
+    publisher.play();
+    let frozen = runtime();
+    let _kept = frozen.block_on(async {
+        let (session, mut sees) = watch(publisher.port).await;
+        let broadcast = cam(&mut sees).await;
+        let mut catalog = broadcast.subscribe_track(&Track::new("catalog.json"));
+        let group = timeout(LIMIT, catalog.next_group()).await.expect("in time");
+        let mut group = group.expect("it is served").expect("there is a group");
+        let json = timeout(LIMIT, group.read_frame()).await.expect("in time");
+        let json = json.expect("it is served").expect("there is a frame");
+        let json: serde_json::Value = serde_json::from_slice(&json).expect("it is JSON");
+        let renditions = json["video"]["renditions"]
+            .as_object()
+            .expect("there is video");
+        let name = renditions.keys().next().expect("there is one");
+        let mut video = broadcast.subscribe_track(&Track::new(name.as_str()));
+        let group = timeout(LIMIT, video.next_group()).await.expect("in time");
+        group.expect("it is served").expect("there is a group");
+        (session, sees, broadcast, video)
+    });
+    // From here on its runtime does nothing: it neither reads nor acknowledges.
+    let viewer = publisher.viewer();
+    viewer.record.wait_for_units("video_0", 120);
+    let units = viewer.record.track("video_0").units;
+    for unit in units.iter().filter(|unit| !unit.time.is_zero()) {
+        let late = unit.arrival.saturating_sub(unit.time);
+        assert!(late < gst::ClockTime::from_mseconds(400), "{late} late");
+    }
+    let sent = publisher.record.track("sink_0").units;
+    for unit in &sent {
+        let late = unit.arrival.saturating_sub(unit.time);
+        assert!(
+            late < gst::ClockTime::from_mseconds(400),
+            "{late} late at the sink"
+        );
+    }
+}
+
+#[test]
+fn a_session_in_which_nothing_happens_ends() {
+    let publisher = Publisher::new(&live_video(&format!("{LISTEN} max-idle-time=500")));
+    publisher.play();
+    let viewer = publisher.viewer();
+    runtime().block_on(async {
+        let connected = dial(publisher.port).await.expect("it connects");
+        let session = Client::new()
+            .connect(connected.transport)
+            .await
+            .expect("it is let in");
+        let ended = timeout(LIMIT, session.closed()).await;
+        ended.expect("in time").expect_err("it has ended");
+    });
+    assert_eq!(refused(&publisher, "idle"), 1);
+    assert_eq!(
+        warning(&publisher),
+        "A session from 127.0.0.1 was ended: nothing happened in it for max-idle-time"
+    );
+    viewer.record.wait_for_units("video_0", 40);
+    assert_eq!(refused(&publisher, "idle"), 1);
+}
+
+#[test]
+fn a_session_has_no_more_subscriptions_than_the_limit() {
+    let publisher = Publisher::new(&live_video(&format!("{LISTEN} max-subscriptions=4")));
+    publisher.play();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("the system has a thread");
+    // It goes on while the report is waited for.
+    let _kept = runtime.block_on(async {
+        let (session, mut sees) = watch(publisher.port).await;
+        let broadcast = cam(&mut sees).await;
+        let mut catalog = broadcast.subscribe_track(&Track::new("catalog.json"));
+        let group = timeout(LIMIT, catalog.next_group()).await.expect("in time");
+        group.expect("it is served").expect("there is a group");
+        let more = (0..8).map(|number| broadcast.subscribe_track(&Track::new(format!("{number}"))));
+        (session, catalog, more.collect::<Vec<_>>())
+    });
+    assert_eq!(
+        warning(&publisher),
+        "A session from 127.0.0.1 wanted more subscriptions: max-subscriptions is 4"
+    );
+    assert!(refused(&publisher, "subscriptions") > 0);
+}
+
+#[test]
+fn a_session_announces_no_more_broadcasts_than_the_limit() {
+    let source = "moqsrc name=sink listen=127.0.0.1:0 broadcast=cam max-announcements=2";
+    let publisher = Publisher::listening(source);
+    runtime().block_on(async {
+        let connected = dial(publisher.port).await.expect("it connects");
+        let has = Origin::produce();
+        let broadcasts: Vec<_> = (0..3)
+            .map(|number| {
+                let broadcast = Broadcast::produce();
+                let path = format!("cam/{number}");
+                assert!(has.producer.publish_broadcast(path, broadcast.consumer));
+                broadcast.producer
+            })
+            .collect();
+        let client = Client::new().with_publish(has.consumer);
+        let session = client
+            .connect(connected.transport)
+            .await
+            .expect("it is let in");
+        let ended = timeout(LIMIT, session.closed()).await;
+        ended.expect("in time").expect_err("it has ended");
+        drop(broadcasts);
+    });
+    assert_eq!(refused(&publisher, "announcements"), 1);
+}

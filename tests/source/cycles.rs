@@ -1,0 +1,112 @@
+//! Up and down many times, at any moment: quick, and nothing is left behind.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use gst::prelude::*;
+
+use crate::fixture::{Player, Publisher, audio, video};
+
+const CYCLES: u64 = 200;
+/// A stop takes a few milliseconds.
+const SLOW: Duration = Duration::from_secs(1);
+/// On a machine that is busy with other things one in a hundred may take this long.
+const SLOWEST: Duration = Duration::from_secs(3);
+
+/// What the system holds for this process.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    threads: usize,
+    files: usize,
+}
+
+impl Held {
+    fn now() -> Self {
+        let count = |folder: &str| fs::read_dir(folder).expect("Linux has it").count();
+        Self {
+            threads: count("/proc/self/task"),
+            files: count("/proc/self/fd"),
+        }
+    }
+}
+
+/// A test of its own process: others start threads and open files.
+#[test]
+fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
+    const ALONE: &str = "GST_MOQ_TEST_ALONE";
+    let name = "cycles::two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind";
+    if std::env::var_os(ALONE).is_none() {
+        let program = std::env::current_exe().expect("it has a name");
+        let status = std::process::Command::new(program)
+            .args(["--exact", name, "--nocapture"])
+            .env(ALONE, "1")
+            .status();
+        assert!(status.expect("it starts").success());
+        return;
+    }
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    let player = Player::new(&publisher, "cam");
+    let mut before = None;
+    let mut stops = Vec::new();
+    // The low bits of a linear congruence, so that a failure can be repeated.
+    let mut random = 12_345_u64;
+    for round in 0..CYCLES {
+        player.play();
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        // Anywhere between the first packet and buffers on all pads.
+        std::thread::sleep(Duration::from_micros((random >> 33) % 60_000));
+        camera.write("picture", round * 100_000, true);
+        camera.write("sound", round * 100_000, true);
+        if round % 3 == 0 {
+            let _ = player.pipeline.set_state(gst::State::Paused);
+        }
+        let begin = Instant::now();
+        player
+            .pipeline
+            .set_state(gst::State::Null)
+            .expect("it stops");
+        stops.push(begin.elapsed());
+        assert_eq!(player.element.num_src_pads(), 0);
+        player.rest();
+        player.forget_links();
+        if round == 20 {
+            // Pools of threads and sockets have their size by now.
+            before = Some(Held::now());
+        }
+    }
+    stops.sort_unstable();
+    let slow = &stops[stops.len() * 99 / 100..];
+    assert!(
+        slow[0] < SLOW && slow.iter().all(|stop| *stop < SLOWEST),
+        "{slow:?}"
+    );
+    let before = before.expect("there were more rounds");
+    // What goes away by itself gets the time for it: idle threads of the pools, sockets that drain.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let now = Held::now();
+        if now.threads <= before.threads + 2 && now.files <= before.files + 2 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{before:?} became {now:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // What holds the element: this test, and the pipeline.
+    let element = player.element.downgrade();
+    drop(player);
+    assert!(
+        element.upgrade().is_none(),
+        "something still holds the element"
+    );
+    // No session is left, and so no reader.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while camera.is_read("picture") || camera.is_read("sound") {
+        assert!(Instant::now() < deadline, "a task still reads");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
