@@ -168,6 +168,8 @@ class Run:
             )
             audio = "audiotestsrc is-live=true wave=ticks ! opusenc"
         if not taps:
+            # The page shows how old the picture is when it knows the time of day.
+            source = source.replace("moqsink name=s ", "moqsink name=s wall-clock=system ")
             return f"{source} {video} ! queue ! s.sink_0" + (f" {audio} ! queue ! s.sink_1" if self.audio else "")
         self.sent, video_tap = self.video_tap(paced)
         self.sent_audio, audio_tap = self.tap(whole, "queue", paced)

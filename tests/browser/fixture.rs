@@ -213,6 +213,24 @@ impl Watched {
         ages[ages.len() / 2] as f64
     }
 
+    /// How many milliseconds after the clock in each picture that was seen the catalog says that it was taken.
+    pub(crate) fn clock_errors(&self) -> Vec<i64> {
+        let errors = self.page.evaluate("probe.clockErrors()");
+        let errors = errors.as_array().expect("it is a list");
+        errors.iter().filter_map(Value::as_i64).collect()
+    }
+
+    /// The containers of all renditions, as the catalog says.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let kinds = self.page.evaluate(
+            "['video', 'audio'].flatMap((kind) => \
+             Object.values(document.querySelector('moq-watch').catalog[kind]?.renditions ?? {}).map(({ container }) => container.kind))",
+        );
+        let kinds = kinds.as_array().expect("it is a list");
+        let text = |kind: &Value| kind.as_str().expect("a container is named").to_owned();
+        kinds.iter().map(text).collect()
+    }
+
     /// Waits for the tone, and presses the button for sound where the page asks for it.
     pub(crate) fn hears(&self) {
         self.page.until(&format!(

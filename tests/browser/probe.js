@@ -35,7 +35,8 @@
       const clock = read();
       if (clock === undefined) probe.unreadable++;
       else if (probe.frames.at(-1)?.clock !== clock) {
-        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, width: canvas.width });
+        const timestamp = player.renderer.out.timestamp.peek();
+        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, width: canvas.width, timestamp });
       }
     }
     // After the player's own drawing of this moment.
@@ -58,6 +59,13 @@
     let best = 1;
     for (let bin = 2; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
     return { frequency: (best * analyser.context.sampleRate) / analyser.fftSize, level: bins[best] };
+  };
+  // How long after the clock in each picture the catalog says that it was taken, in milliseconds.
+  probe.clockErrors = () => {
+    const { wall, timescale } = player.catalog.clock;
+    const zero = Date.UTC(2020, 0, 1) + (wall * 1000) / timescale;
+    const signed = (difference) => (difference << 8) >> 8;
+    return probe.frames.map(({ clock, timestamp }) => signed(Math.round(zero + timestamp) - clock));
   };
   window.probe = probe;
 })();

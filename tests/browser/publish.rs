@@ -27,3 +27,13 @@ fn a_camera_goes_out_as_h264() {
 fn a_camera_goes_out_as_vp8() {
     publishes("vp8");
 }
+
+#[test]
+fn a_camera_goes_out_as_vp9() {
+    publishes("vp09");
+}
+
+#[test]
+fn a_camera_goes_out_as_av1() {
+    publishes("av01");
+}

@@ -76,9 +76,9 @@ async fn clients_that_never_finish_do_not_hold_up_others() {
         handshakes: 1000,
         ..Share::default()
     };
-    let mut options = listen_options("[::]:0", &["moql"]);
-    options.identity = Some(pki.identity());
-    let mut server = Listener::bind_sharing(&options, share).await.unwrap();
+    let mut listen = listen_options("[::]:0", &["moql"]);
+    listen.identity = Some(pki.identity());
+    let mut server = Listener::bind_sharing(&listen, share).await.unwrap();
     let address = SocketAddr::from(([127, 0, 0, 1], server.local_addr().port()));
     let (sender, mut accepted) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
