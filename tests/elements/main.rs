@@ -2,6 +2,7 @@
 #![cfg(feature = "plugin")]
 
 mod catalog;
+mod contention;
 #[path = "../common/fmp4.rs"]
 #[allow(dead_code)] // the tests of containers use more of it
 mod fmp4;
