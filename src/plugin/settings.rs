@@ -222,7 +222,10 @@ impl Settings {
                 .build(),
             glib::ParamSpecUInt64::builder("quic-idle-timeout")
                 .nick("QUIC idle timeout")
-                .blurb("A connection that is silent for this many milliseconds is lost; 0 = never")
+                .blurb(
+                    "A connection that is silent for this many milliseconds is lost, and so is a server that was \
+                     killed or cut off, which cannot say so; the peer may ask for less; 0 = never",
+                )
                 .default_value(default.idle_timeout)
                 .mutable_ready()
                 .build(),
@@ -271,7 +274,7 @@ impl Settings {
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Counters of the current run; never null")
+                .blurb("Counters of the current run, see the page of the element; never null")
                 .read_only()
                 .build(),
         ]

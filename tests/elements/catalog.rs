@@ -259,38 +259,3 @@ fn sound_is_grouped_as_its_pad_says() {
     // One before the first picture, and one with each.
     assert_eq!(groups(&feed), 5 + 3);
 }
-
-#[test]
-fn the_wall_clock_is_told_when_asked_for() {
-    let sink = Sink::listening();
-    sink.element
-        .set_property_from_str("wall-clock", "reference");
-    sink.element.set_property("sync", false);
-    sink.set_state(gst::State::Playing);
-    let feed = sink.feed(OPUS);
-    let mut buffer = gst::Buffer::from_slice(b"x");
-    {
-        let buffer = buffer.get_mut().expect("it is new");
-        buffer.set_pts(gst::ClockTime::from_seconds(2));
-        let unix = gst::Caps::new_empty_simple("timestamp/x-unix");
-        let time = gst::ClockTime::from_seconds(1_800_000_002);
-        gst::ReferenceTimestampMeta::add(buffer, &unix, time, gst::ClockTime::NONE);
-    }
-    feed.pad.push(buffer).expect("it is published");
-    let clock = Viewer::new(&sink).catalog().clock.expect("a clock");
-    assert_eq!(clock.zero().as_secs(), 1_800_000_000);
-
-    let sink = Sink::listening();
-    sink.element.set_property_from_str("wall-clock", "system");
-    sink.set_state(gst::State::Playing);
-    let before = std::time::SystemTime::now();
-    let feed = sink.feed(OPUS);
-    push(&feed, 0, b"x".to_vec());
-    let clock = Viewer::new(&sink).catalog().clock.expect("a clock");
-    let zero = std::time::UNIX_EPOCH + clock.zero();
-    let off = match zero.duration_since(before) {
-        Ok(after) => after,
-        Err(error) => error.duration(),
-    };
-    assert!(off < std::time::Duration::from_secs(5), "{off:?}");
-}

@@ -2,9 +2,14 @@
 #![cfg(feature = "plugin")]
 
 mod catalog;
+mod contention;
+#[path = "../common/fmp4.rs"]
+#[allow(dead_code)] // the tests of containers use more of it
+mod fmp4;
 mod formats;
 mod pace;
 mod sink;
 mod stress;
 mod support;
 mod time;
+mod wallclock;

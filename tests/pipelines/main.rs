@@ -7,9 +7,14 @@ mod containers;
 mod errors;
 mod file;
 mod fragments;
+mod leaks;
 mod limits;
+#[path = "../common/link.rs"]
+mod link;
+mod loops;
 mod media;
 mod players;
+mod slow;
 mod support;
 mod tokens;
 mod viewers;

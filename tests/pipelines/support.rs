@@ -69,6 +69,7 @@ impl Record {
     pub(crate) fn watch(&self, pad: &gst::Pad, name: &str) {
         let (record, name) = (self.clone(), name.to_owned());
         record.lock().entry(name.clone()).or_default();
+        record.0.1.notify_all();
         let kinds = gst::PadProbeType::BUFFER
             | gst::PadProbeType::BUFFER_LIST
             | gst::PadProbeType::EVENT_DOWNSTREAM;

@@ -512,6 +512,14 @@ impl ElementImpl for MoqSink {
             });
             return true;
         }
+        if event.is_upstream() {
+            // Seeks above all: each pad may have a source of its own, and a demuxer that several have in common knows
+            // what it has had by the number.
+            let pads = self.pads();
+            let linked = pads.iter().filter(|pad| pad.is_linked());
+            let heeded: Vec<_> = linked.map(|pad| pad.push_event(event.clone())).collect();
+            return !heeded.is_empty() && !heeded.contains(&false);
+        }
         self.parent_send_event(event)
     }
 

@@ -1,6 +1,9 @@
 //! Fragmented MP4 on one pad: its tracks, and its times as running times.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 
@@ -25,6 +28,8 @@ pub(super) struct Movie {
     offset: Option<i128>,
     /// The running time that the first sample is to have.
     anchor: Option<i128>,
+    /// The wall time of running time zero since the Unix epoch, in nanoseconds, as the newest buffer says.
+    wall: Option<i128>,
     /// Samples that are read and not yet sent.
     pub(super) queue: Queue,
     /// What tracks that are gone counted.
@@ -44,12 +49,27 @@ pub(super) struct Track {
 
 impl Movie {
     /// Takes bytes. `presented` is the running time that the first sample in them has, where it is
-    /// known; it counts for the first sample of the stream alone.
-    pub(super) fn push(&mut self, data: Bytes, presented: Option<i128>) -> Result<(), fmp4::Error> {
+    /// known; it counts for the first sample of the stream alone. `reference` is the wall time of `presented`.
+    pub(super) fn push(
+        &mut self,
+        data: Bytes,
+        presented: Option<i128>,
+        reference: Option<Duration>,
+    ) -> Result<(), fmp4::Error> {
         if self.offset.is_none() && self.anchor.is_none() {
             self.anchor = presented;
         }
+        let reference = reference.and_then(|wall| i128::try_from(wall.as_nanos()).ok());
+        if let (Some(wall), Some(presented)) = (reference, presented) {
+            self.wall = Some(wall - presented);
+        }
         self.demuxer.push(data)
+    }
+
+    /// The wall time of a running time, where buffers said it.
+    pub(super) fn wall_time(&self, running: i128) -> Option<Duration> {
+        let nanos = u64::try_from(self.wall? + running).ok()?;
+        Some(Duration::from_nanos(nanos))
     }
 
     pub(super) fn next(&mut self) -> Option<Event> {
@@ -68,6 +88,7 @@ impl Movie {
         self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
+        self.wall = None;
         for track in self.tracks.values_mut() {
             track.fragment = None;
             track.writer.interrupt();
@@ -245,10 +266,10 @@ mod tests {
     fn the_first_buffer_says_when_the_first_sample_is_presented() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), Some(500 * MILLI))
+            .push(Bytes::new(), Some(500 * MILLI), None)
             .expect("nothing is wrong with nothing");
         movie
-            .push(Bytes::new(), Some(900 * MILLI))
+            .push(Bytes::new(), Some(900 * MILLI), None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(1000, 1040), 7);
         assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
@@ -260,7 +281,7 @@ mod tests {
     fn without_a_time_the_first_sample_is_decoded_now() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), None)
+            .push(Bytes::new(), None, None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(-20, 20), 100 * MILLI);
         assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
@@ -276,5 +297,27 @@ mod tests {
             ..sample(0, 0)
         };
         assert_eq!(movie().times(&stranger, 0), None);
+    }
+
+    #[test]
+    fn the_wall_time_is_that_of_the_newest_buffer_that_says_it() {
+        let mut movie = movie();
+        assert_eq!(movie.wall_time(0), None);
+        let mut push = |presented: i128, reference: Option<u64>| {
+            let pushed = movie.push(
+                Bytes::new(),
+                Some(presented * MILLI),
+                reference.map(Duration::from_millis),
+            );
+            pushed.expect("nothing is wrong with nothing");
+            movie.wall_time(100 * MILLI)
+        };
+        assert_eq!(push(500, None), None);
+        let millis = |time| Some(Duration::from_millis(time));
+        assert_eq!(push(1_000, Some(50_000)), millis(49_100));
+        assert_eq!(push(2_000, None), millis(49_100));
+        assert_eq!(push(3_000, Some(52_500)), millis(49_600));
+        movie.restart(false);
+        assert_eq!(movie.wall_time(0), None);
     }
 }

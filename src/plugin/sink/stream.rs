@@ -68,8 +68,8 @@ pub(super) struct Timing {
     /// As running time of the pipeline.
     pub(super) due: gst::ClockTime,
     pub(super) timestamp: Micros,
-    /// When to decode it, on the same timeline.
-    dts: Micros,
+    /// When to decode it, on the same timeline: that is when it is due.
+    pub(super) dts: Micros,
 }
 
 impl Timing {

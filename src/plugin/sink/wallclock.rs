@@ -42,14 +42,19 @@ pub(super) fn reference(buffer: &gst::BufferRef) -> Option<Duration> {
 }
 
 impl MoqSink {
-    /// Keeps the clock of the catalog right, by a sample that is due now.
+    /// Keeps the clock of the catalog right, by a sample. `reference` is the wall time at which it is shown.
     pub(super) fn note_wall_time(&self, timing: Timing, reference: Option<Duration>) {
-        let wall = match self.wall_clock() {
+        let reference = match self.wall_clock() {
             WallClock::None => return,
-            WallClock::System => self.wall_time(timing.due),
-            WallClock::Reference => reference.or_else(|| self.wall_time(timing.due)),
+            WallClock::System => None,
+            WallClock::Reference => reference,
         };
-        let zero = wall.and_then(|wall| wall.checked_sub(timing.timestamp.into()));
+        let zero = match reference {
+            Some(shown) => shown.checked_sub(timing.timestamp.into()),
+            None => self
+                .wall_time(timing.due)
+                .and_then(|sent| sent.checked_sub(timing.dts.into())),
+        };
         let Some(zero) = zero else { return };
         {
             let mut anchor = self.anchor.lock();

@@ -10,6 +10,7 @@ use super::super::{
     interleave::Scheduled,
     pace::Punctual,
     stream::{Content, Stream},
+    wallclock,
 };
 use crate::{
     media::fmp4,
@@ -34,6 +35,7 @@ impl MoqSink {
         let imp = pad.imp();
         let mut stream = imp.stream();
         let presented = stream.running_time(buffer.pts());
+        let reference = wallclock::reference(&buffer);
         let payload = self.payload(buffer)?;
         if !matches!(stream.content, Content::Movie(_)) {
             stream.end_tracks(Instant::now());
@@ -42,7 +44,7 @@ impl MoqSink {
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
         };
-        let pushed = movie.push(payload, presented);
+        let pushed = movie.push(payload, presented, reference);
         drop(stream);
         // What came before an error is good.
         while let Some(event) = next_event(pad) {
@@ -147,6 +149,7 @@ impl MoqSink {
         let Some(times) = movie.times(&sample, now.unwrap_or(0)) else {
             return;
         };
+        let reference = movie.wall_time(times.pts);
         let Some(track) = movie.track(sample.track) else {
             return;
         };
@@ -156,7 +159,7 @@ impl MoqSink {
         movie.add(sample, &times, timing);
         stream.extend(i128::from(timing.due.nseconds()));
         drop(stream);
-        self.note_wall_time(timing, None);
+        self.note_wall_time(timing, reference);
     }
 
     /// Sends samples of a movie, each when it is due.
