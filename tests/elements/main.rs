@@ -4,7 +4,6 @@
 mod catalog;
 mod contention;
 #[path = "../common/fmp4.rs"]
-#[allow(dead_code)] // the tests of containers use more of it
 mod fmp4;
 mod formats;
 mod pace;
