@@ -15,6 +15,12 @@ gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402
 
 
+def say(*words, to=sys.stdout):
+    """A whole line at once: pads come and go in other threads than messages."""
+    to.write(" ".join(words) + "\n")
+    to.flush()
+
+
 class Viewer:
     def __init__(self, uri, video_sink, audio_sink):
         self.sinks = {"video": video_sink, "audio": audio_sink}
@@ -24,8 +30,8 @@ class Viewer:
         self.source = Gst.Element.make_from_uri(Gst.URIType.SRC, uri, "source")
         self.pipeline.add(self.source)
         self.source.connect("pad-added", self.on_pad_added)
-        self.source.connect("pad-removed", lambda _, pad: print("gone:", pad.get_name()))
-        self.source.connect("no-more-pads", lambda _: print("no more pads"))
+        self.source.connect("pad-removed", lambda _, pad: say("gone:", pad.get_name()))
+        self.source.connect("no-more-pads", lambda _: say("no more pads"))
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
         bus.connect("message", self.on_message)
@@ -43,7 +49,7 @@ class Viewer:
     def on_pad_added(self, _source, pad):
         """Called from a thread of the source. Whatever stays unlinked costs no bandwidth."""
         name = pad.get_name()
-        print("pad:", name, pad.get_current_caps().to_string())
+        say("pad:", name, pad.get_current_caps().to_string())
         kind = name.split("_")[0]
         sink = self.sinks.pop(kind, None)
         if sink is None:
@@ -61,15 +67,15 @@ class Viewer:
         kind = message.type
         if kind == Gst.MessageType.PROGRESS:
             _kind, _code, text = message.parse_progress()
-            print(text)
+            say(text)
         elif kind == Gst.MessageType.WARNING:
-            print("warning:", message.parse_warning()[0].message)
+            say("warning:", message.parse_warning()[0].message)
         elif kind == Gst.MessageType.ERROR:
-            print("error:", message.parse_error()[0].message, file=sys.stderr)
+            say("error:", message.parse_error()[0].message, to=sys.stderr)
             self.failed = True
             self.loop.quit()
         elif kind == Gst.MessageType.EOS:
-            print("the broadcast has ended")
+            say("the broadcast has ended")
             self.loop.quit()
         elif kind == Gst.MessageType.LATENCY:
             self.pipeline.recalculate_latency()
@@ -77,7 +83,7 @@ class Viewer:
             collection = message.parse_stream_collection()
             for index in range(collection.get_size()):
                 stream = collection.get_stream(index)
-                print("stream:", stream.get_stream_id().split("/")[-1], stream.get_caps().to_string())
+                say("stream:", stream.get_stream_id().split("/")[-1], stream.get_caps().to_string())
 
 
 def main():
@@ -86,7 +92,6 @@ def main():
     parser.add_argument("--video-sink", default="autovideosink", help="what shows the picture")
     parser.add_argument("--audio-sink", default="autoaudiosink", help="what plays the sound")
     options = parser.parse_args()
-    sys.stdout.reconfigure(line_buffering=True)
     Gst.init(None)
     return Viewer(options.uri, options.video_sink, options.audio_sink).run()
 
