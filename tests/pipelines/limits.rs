@@ -162,11 +162,11 @@ fn a_session_in_which_nothing_happens_ends() {
         let ended = timeout(LIMIT, session.closed()).await;
         ended.expect("in time").expect_err("it has ended");
     });
-    assert_eq!(refused(&publisher, "idle"), 1);
     assert_eq!(
         warning(&publisher),
         "A session from 127.0.0.1 was ended: nothing happened in it for max-idle-time"
     );
+    assert_eq!(refused(&publisher, "idle"), 1);
     viewer.record.wait_for_units("video_0", 40);
     assert_eq!(refused(&publisher, "idle"), 1);
 }
@@ -219,5 +219,9 @@ fn a_session_announces_no_more_broadcasts_than_the_limit() {
         ended.expect("in time").expect_err("it has ended");
         drop(broadcasts);
     });
+    assert_eq!(
+        warning(&publisher),
+        "A session from 127.0.0.1 wanted more broadcasts: max-announcements is 2"
+    );
     assert_eq!(refused(&publisher, "announcements"), 1);
 }

@@ -132,7 +132,8 @@ fn pictures_alone_play_evenly() {
     let row = Row::of("pictures alone", &viewer);
     assert_eq!((row.missing, row.backwards), (0, 0));
     let log = viewer.log();
-    for pair in log.pictures.windows(2) {
+    // The first may be the rest of the picture before the live edge, which ends a rounding behind it.
+    for pair in log.pictures.windows(2).skip(1) {
         let step = pair[1].due - pair[0].due;
         assert!((step - FRAME as i64).abs() < 10_000_000, "{step}");
     }
