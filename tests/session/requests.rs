@@ -205,7 +205,7 @@ async fn either_side_can_ask_the_other_to_leave() {
         );
         let long = "u".repeat(8193);
         assert_err!(pair.server.session.send_goaway(&long), Error::TooLarge);
-        // The session goes on for now, and then there is nothing to wait for.
+        // The session goes on, and nothing more is to be waited for.
         assert_eq!(pair.link.end(), None);
     }
     let pair = pair(over(Config::default(), Version::Draft06)).await;

@@ -133,8 +133,9 @@ fn pictures_alone_play_evenly() {
     assert_eq!((row.missing, row.backwards), (0, 0));
     let log = viewer.log();
     // The first may be the rest of the picture before the live edge, which ends a rounding behind it.
-    for pair in log.pictures.windows(2).skip(1) {
+    for (index, pair) in log.pictures.windows(2).enumerate() {
         let step = pair[1].due - pair[0].due;
-        assert!((step - FRAME as i64).abs() < 10_000_000, "{step}");
+        let rest = index == 0 && (0..1_000).contains(&step);
+        assert!(rest || (step - FRAME as i64).abs() < 10_000_000, "{step}");
     }
 }

@@ -75,7 +75,7 @@ pub(super) struct Gate {
     pub(super) joined: u64,
 }
 
-/// From media time to running time, for the track that asked and for now. In microseconds.
+/// From media time to running time, for the track that asked and until the mapping next moves. In microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mapped {
     /// Which join it belongs to.
