@@ -393,3 +393,12 @@ impl Demuxer {
         left.map(|left| left - skipped)
     }
 }
+
+/// Whether the bytes may begin a stream, or go on with it after a gap: with a box of the top level that samples follow.
+pub fn is_beginning(data: &[u8]) -> bool {
+    const KINDS: [&[u8; 4]; 7] = [
+        b"ftyp", b"styp", b"moov", b"sidx", b"prft", b"emsg", b"moof",
+    ];
+    data.get(4..8)
+        .is_some_and(|kind| KINDS.iter().any(|known| &known[..] == kind))
+}

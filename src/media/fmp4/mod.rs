@@ -13,6 +13,6 @@ mod input;
 mod movie;
 mod visual;
 
-pub use demuxer::{Demuxer, Event, Sample};
+pub use demuxer::{Demuxer, Event, Sample, is_beginning};
 pub use error::Error;
 pub use movie::{Track, Unsupported};

@@ -23,6 +23,7 @@ use super::{
 #[derive(Default)]
 pub(super) struct Movie {
     demuxer: Demuxer,
+    begin: Begin,
     tracks: BTreeMap<u32, Track>,
     /// Added to media time to give running time, in nanoseconds.
     offset: Option<i128>,
@@ -34,6 +35,18 @@ pub(super) struct Movie {
     pub(super) queue: Queue,
     /// What tracks that are gone counted.
     pub(super) past: publish::Stats,
+}
+
+/// Where the stream of bytes begins.
+#[derive(Default, PartialEq, Eq)]
+enum Begin {
+    /// Nothing has come.
+    #[default]
+    Nowhere,
+    /// With what the caps have of it; the next buffer that begins a box goes on.
+    Header,
+    /// It has begun.
+    Here,
 }
 
 /// A track of it.
@@ -48,14 +61,25 @@ pub(super) struct Track {
 }
 
 impl Movie {
-    /// Takes bytes. `presented` is the running time that the first sample in them has, where it is
+    /// Takes bytes. `header` is what the stream begins with if it has begun before, or empty. `presented` is the running time that the first sample in them has, where it is
     /// known; it counts for the first sample of the stream alone. `reference` is the wall time of `presented`.
     pub(super) fn push(
         &mut self,
+        header: &Bytes,
         data: Bytes,
         presented: Option<i128>,
         reference: Option<Duration>,
     ) -> Result<(), fmp4::Error> {
+        if self.begin == Begin::Nowhere && !header.is_empty() {
+            // The stream may bring another one, or the same: that changes nothing.
+            self.demuxer.push(header.clone())?;
+            self.begin = Begin::Header;
+        }
+        if self.begin == Begin::Header && !fmp4::is_beginning(&data) {
+            // The rest of a fragment of which the beginning has passed.
+            return Ok(());
+        }
+        self.begin = Begin::Here;
         if self.offset.is_none() && self.anchor.is_none() {
             self.anchor = presented;
         }
@@ -85,6 +109,7 @@ impl Movie {
     /// again.
     pub(super) fn restart(&mut self, restarted: bool) {
         self.demuxer = Demuxer::new();
+        self.begin = Begin::default();
         self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
@@ -266,10 +291,10 @@ mod tests {
     fn the_first_buffer_says_when_the_first_sample_is_presented() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), Some(500 * MILLI), None)
+            .push(&Bytes::new(), Bytes::new(), Some(500 * MILLI), None)
             .expect("nothing is wrong with nothing");
         movie
-            .push(Bytes::new(), Some(900 * MILLI), None)
+            .push(&Bytes::new(), Bytes::new(), Some(900 * MILLI), None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(1000, 1040), 7);
         assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
@@ -281,7 +306,7 @@ mod tests {
     fn without_a_time_the_first_sample_is_decoded_now() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), None, None)
+            .push(&Bytes::new(), Bytes::new(), None, None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(-20, 20), 100 * MILLI);
         assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
@@ -305,6 +330,7 @@ mod tests {
         assert_eq!(movie.wall_time(0), None);
         let mut push = |presented: i128, reference: Option<u64>| {
             let pushed = movie.push(
+                &Bytes::new(),
                 Bytes::new(),
                 Some(presented * MILLI),
                 reference.map(Duration::from_millis),

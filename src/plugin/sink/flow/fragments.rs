@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
@@ -30,6 +31,7 @@ impl MoqSink {
     pub(in super::super) fn chain_movie(
         &self,
         pad: &MoqSinkPad,
+        header: &Bytes,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
         let imp = pad.imp();
@@ -44,7 +46,7 @@ impl MoqSink {
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
         };
-        let pushed = movie.push(payload, presented, reference);
+        let pushed = movie.push(header, payload, presented, reference);
         drop(stream);
         // What came before an error is good.
         while let Some(event) = next_event(pad) {
