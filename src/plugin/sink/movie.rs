@@ -20,7 +20,6 @@ use super::{
 };
 
 /// A stream of fragmented MP4.
-#[derive(Default)]
 pub(super) struct Movie {
     demuxer: Demuxer,
     begin: Begin,
@@ -54,10 +53,27 @@ pub(super) struct Track {
     timescale: u32,
     /// The beginning of a fragment that is to be sent whole.
     fragment: Option<Scheduled>,
+    /// What its samples lie in, as far as it is known.
+    original: Option<fmp4::Fragment>,
     /// Where it stands on the timeline.
     pub(super) place: Place,
     pub(super) key_units: KeyUnits,
     pub(super) writer: TrackWriter,
+}
+
+impl Default for Movie {
+    fn default() -> Self {
+        Self {
+            demuxer: Demuxer::with_fragments(),
+            begin: Begin::default(),
+            tracks: BTreeMap::new(),
+            offset: None,
+            anchor: None,
+            wall: None,
+            queue: Queue::default(),
+            past: publish::Stats::default(),
+        }
+    }
 }
 
 impl Movie {
@@ -108,7 +124,7 @@ impl Movie {
     /// After a gap in the bytes: a new stream, with the same tracks. `restarted` says that running times begin
     /// again.
     pub(super) fn restart(&mut self, restarted: bool) {
-        self.demuxer = Demuxer::new();
+        self.demuxer = Demuxer::with_fragments();
         self.begin = Begin::default();
         self.queue = Queue::default();
         self.offset = None;
@@ -116,6 +132,7 @@ impl Movie {
         self.wall = None;
         for track in self.tracks.values_mut() {
             track.fragment = None;
+            track.original = None;
             track.writer.interrupt();
             if restarted {
                 track.place.flush();
@@ -159,13 +176,32 @@ impl Movie {
             track: sample.track,
             due: timing.due,
             samples: Vec::new(),
+            fragment: None,
         });
+        let ends = sample.last;
         let sample = timing.sample(times.duration, sample.keyframe, sample.payload);
         fragment.samples.push(sample);
+        if ends {
+            let original = track.original.take();
+            fragment.fragment =
+                original.filter(|original| original.times.len() == fragment.samples.len());
+        }
         let span = timing.due.saturating_sub(fragment.due);
         if last || span >= LONGEST || fragment.samples.len() >= MOST {
             self.queue.extend(track.fragment.take());
         }
+    }
+
+    /// Takes what the samples of a fragment lie in, before the last of them.
+    pub(super) fn surround(&mut self, original: fmp4::Fragment) {
+        if let Some(track) = self.tracks.get_mut(&original.track) {
+            track.original = Some(original);
+        }
+    }
+
+    /// What a stream of one track alone begins with.
+    pub(super) fn init(&self, track: u32) -> Option<fmp4::Init> {
+        self.demuxer.init(track)
     }
 
     /// What there is of fragments waits for nothing more.
@@ -189,6 +225,7 @@ impl Movie {
         let track = Track {
             timescale,
             fragment: None,
+            original: None,
             place,
             key_units: KeyUnits::default(),
             writer,

@@ -56,6 +56,11 @@ impl MoqSink {
                     self.movie_tracks(pad, tracks)?;
                 }
                 fmp4::Event::Sample(sample) => self.movie_sample(pad, sample),
+                fmp4::Event::Fragment(fragment) => {
+                    if let Content::Movie(movie) = &mut imp.stream().content {
+                        movie.surround(fragment);
+                    }
+                }
             }
         }
         self.release(pad, Release::Known)?;
@@ -128,12 +133,13 @@ impl MoqSink {
             let Ok(config) = track.config else {
                 return Ok(());
             };
+            let init = movie.init(track.id);
             if let Some(known) = movie.track(track.id) {
-                known.writer.configure(config, now)?;
+                known.writer.configure_of(config, init.as_ref(), now)?;
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track_with(&options, config)?;
+            let writer = input.track_of(&options, config, init.as_ref())?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -193,9 +199,15 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
-            let Some(Scheduled { track, samples, .. }) = movie.queue.pop() else {
+            let Some(scheduled) = movie.queue.pop() else {
                 return Ok(());
             };
+            let Scheduled {
+                track,
+                samples,
+                fragment,
+                ..
+            } = scheduled;
             let Some(track) = movie.track(track) else {
                 continue;
             };
@@ -204,7 +216,7 @@ impl MoqSink {
                 continue;
             }
             let now = Instant::now();
-            let written = track.writer.write_fragment(samples, now);
+            let written = track.writer.write_fragment(samples, fragment.as_ref(), now);
             let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
             if wanted {
