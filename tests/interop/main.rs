@@ -15,6 +15,8 @@ mod ietf;
 mod media;
 #[path = "../common/pem.rs"]
 mod pem;
+#[path = "../common/program.rs"]
+mod program;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]
