@@ -13,6 +13,8 @@ mod ietf;
 #[cfg(feature = "plugin")]
 #[path = "../pipelines/media.rs"]
 mod media;
+#[cfg(feature = "plugin")]
+mod outages;
 #[path = "../common/pem.rs"]
 mod pem;
 mod relay;

@@ -19,9 +19,7 @@ const GROUP: u64 = 15;
 
 fn quality(width: u32, height: u32, frame: usize) -> Config {
     let mut config = video(width, height);
-    if let Config::Video(config) = &mut config {
-        config.bitrate = Some(frame as u64 * 8 * 30);
-    }
+    config.common_mut().bitrate = Some(frame as u64 * 8 * 30);
     config
 }
 

@@ -11,17 +11,13 @@ use crate::fixture::{Camera, Player, Publisher, Seen, audio, video};
 fn tracks() -> Vec<(&'static str, Config)> {
     let quality = |width, height, rate| {
         let mut config = video(width, height);
-        if let Config::Video(config) = &mut config {
-            config.bitrate = Some(rate);
-        }
+        config.common_mut().bitrate = Some(rate);
         config
     };
     let sound = |language: &str, label: &str| {
         let mut config = audio();
-        if let Config::Audio(config) = &mut config {
-            config.lang = Some(language.into());
-            config.label = Some(label.into());
-        }
+        config.common_mut().lang = Some(language.into());
+        config.common_mut().label = Some(label.into());
         config
     };
     vec![

@@ -6,7 +6,7 @@ use std::{
 };
 
 use gst::prelude::*;
-use gstmoq::media::{Config, catalog::Clock, opus};
+use gstmoq::media::{catalog::Clock, opus};
 
 use crate::fixture::{Camera, Player, Publisher, Seen, audio, video};
 
@@ -187,9 +187,7 @@ fn the_latency_grows_with_what_the_publisher_announces_within_its_bounds() {
     ] {
         let publisher = Publisher::new();
         let mut config = video(64, 64);
-        if let Config::Video(config) = &mut config {
-            config.jitter = Some(announced);
-        }
+        config.common_mut().jitter = Some(announced);
         let mut camera = publisher.camera("cam", &[("picture", config)]);
         let player = Player::new(&publisher, "cam");
         player.element.set_property("latency", 20_u32);
