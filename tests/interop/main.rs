@@ -27,4 +27,6 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod websocket;
