@@ -12,4 +12,6 @@ mod sink;
 mod stress;
 mod support;
 mod time;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod wallclock;

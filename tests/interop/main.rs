@@ -19,6 +19,8 @@ mod muxers;
 mod outages;
 #[path = "../common/pem.rs"]
 mod pem;
+#[path = "../common/program.rs"]
+mod program;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]
@@ -27,4 +29,6 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod websocket;
