@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
-    coding::Stream,
+    coding::{Stream, Versions},
     farewell, ietf, lite,
     lite::session::SETUP_TIMEOUT,
     roles::Roles,
@@ -23,6 +23,7 @@ pub struct Client {
     expect: Vec<PathOwned>,
     path: Option<String>,
     authority: Option<String>,
+    versions: Option<Versions>,
 }
 
 impl Client {
@@ -69,6 +70,14 @@ impl Client {
         self
     }
 
+    /// Speaks these versions only, of those in [`VERSIONS`](super::VERSIONS), and prefers
+    /// the first. What the protocol name of the transport has decided stays decided, so this
+    /// chooses among versions that share a name, and refuses a name that stands for none of them.
+    pub fn with_versions(mut self, versions: impl Into<Versions>) -> Self {
+        self.versions = Some(versions.into());
+        self
+    }
+
     /// Agrees on a version and starts the session. With `with_consume` it returns
     /// when the broadcasts that the server has now are in the origin; versions 03
     /// and 04 do not tell, and it returns at once.
@@ -85,7 +94,7 @@ impl Client {
     ) -> Result<Session, Error> {
         let guard = CloseOnDrop::new(session);
         let transport = guard.transport();
-        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport, self.parameters())).await;
+        let agreed = timeout(SETUP_TIMEOUT, self.negotiate(transport)).await;
         let (version, stream, limit) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => {
@@ -122,6 +131,26 @@ impl Client {
         Ok(session)
     }
 
+    /// The version, the stream of SETUP where that agreed on it, and how many requests
+    /// the server allows in versions that count them.
+    async fn negotiate<S: web_transport_trait::Session>(
+        &self,
+        transport: &S,
+    ) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
+        let mut negotiation = Negotiation::of(transport.protocol())?;
+        if let Some(versions) = &self.versions {
+            negotiation = negotiation.only(versions)?;
+        }
+        match negotiation {
+            Negotiation::Direct(version) => Ok((version, None, 0)),
+            Negotiation::Setup(offered) => {
+                let (version, stream, limit) =
+                    exchange(transport, offered, self.parameters()).await?;
+                Ok((version, Some(stream), limit))
+            }
+        }
+    }
+
     /// What is said of this side along with the versions.
     fn parameters(&self) -> ietf::Parameters {
         let mut parameters = ietf::session::parameters();
@@ -132,21 +161,6 @@ impl Client {
             parameters.set_bytes(ietf::ParameterBytes::Authority, authority.clone().into());
         }
         parameters
-    }
-}
-
-/// The version, the stream of SETUP where that agreed on it, and how many requests
-/// the server allows in versions that count them.
-async fn negotiate<S: web_transport_trait::Session>(
-    transport: &S,
-    parameters: ietf::Parameters,
-) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
-    match Negotiation::of(transport.protocol())? {
-        Negotiation::Direct(version) => Ok((version, None, 0)),
-        Negotiation::Setup(offered) => {
-            let (version, stream, limit) = exchange(transport, offered, parameters).await?;
-            Ok((version, Some(stream), limit))
-        }
     }
 }
 

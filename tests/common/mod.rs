@@ -2,6 +2,7 @@
 #![allow(dead_code)] // every test file uses its own part
 
 pub(crate) mod transport;
+pub(crate) mod versions;
 
 use std::{
     pin::{Pin, pin},

@@ -23,4 +23,6 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/versions.rs"]
+mod versions;
 mod websocket;
