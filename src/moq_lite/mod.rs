@@ -162,6 +162,7 @@ pub mod lite;
 mod model;
 mod order;
 mod path;
+mod redact;
 mod roles;
 mod server;
 mod session;

@@ -433,3 +433,18 @@ fn hex(text: &str) -> Vec<u8> {
         .map(|byte| u8::from_str_radix(byte, 16).unwrap())
         .collect()
 }
+
+#[test]
+fn what_may_hold_a_token_is_not_shown() {
+    let message = GoAway {
+        new_session_uri: "https://elsewhere/room?jwt=secret".into(),
+    };
+    let shown = format!("{message:?}");
+    assert_eq!(
+        shown,
+        r#"GoAway { new_session_uri: "https://elsewhere/room" }"#
+    );
+    let mut parameters = Parameters::default();
+    parameters.set_bytes(ParameterBytes::AuthorizationToken, b"secret".to_vec());
+    assert!(!format!("{parameters:?}").contains(&format!("{:?}", b"secret")));
+}
