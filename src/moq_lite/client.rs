@@ -23,6 +23,7 @@ pub struct Client {
     expect: Vec<PathOwned>,
     path: Option<String>,
     authority: Option<String>,
+    token: Option<String>,
     versions: Option<Versions>,
 }
 
@@ -58,6 +59,14 @@ impl Client {
     /// [`Self::with_path`], and only in moq-transport.
     pub fn with_authority(mut self, authority: impl Into<Option<String>>) -> Self {
         self.authority = authority.into();
+        self
+    }
+
+    /// Shows this token to a server of moq-transport, which has a place for it in its
+    /// SETUP on every transport. Other versions have it in the URL or in the query of
+    /// [`Self::with_path`] only. It is shown in no log.
+    pub fn with_token(mut self, token: impl Into<Option<String>>) -> Self {
+        self.token = token.into();
         self
     }
 
@@ -145,14 +154,14 @@ impl Client {
             Negotiation::Direct(version) => Ok((version, None, 0)),
             Negotiation::Setup(offered) => {
                 let (version, stream, limit) =
-                    exchange(transport, offered, self.parameters()).await?;
+                    exchange(transport, offered, self.parameters()?).await?;
                 Ok((version, Some(stream), limit))
             }
         }
     }
 
     /// What is said of this side along with the versions.
-    fn parameters(&self) -> ietf::Parameters {
+    fn parameters(&self) -> Result<ietf::Parameters, Error> {
         let mut parameters = ietf::session::parameters();
         if let Some(path) = &self.path {
             parameters.set_bytes(ietf::ParameterBytes::Path, path.clone().into());
@@ -160,7 +169,10 @@ impl Client {
         if let Some(authority) = &self.authority {
             parameters.set_bytes(ietf::ParameterBytes::Authority, authority.clone().into());
         }
-        parameters
+        if let Some(token) = &self.token {
+            ietf::token::set(&mut parameters, token)?;
+        }
+        Ok(parameters)
     }
 }
 

@@ -91,12 +91,17 @@ impl Server {
             Ok(Err(err)) => return Err(guard.refuse(err)),
             Err(_) => return Err(guard.refuse(Error::Timeout)),
         };
+        let token = match shown_token(version, offer.as_ref()) {
+            Ok(token) => token,
+            Err(err) => return Err(guard.refuse(err)),
+        };
         Ok(Request {
             guard,
             version,
             stream,
             offer,
             setup,
+            token,
             limits: Limits::default(),
         })
     }
@@ -137,6 +142,7 @@ pub struct Request<S: web_transport_trait::Session> {
     /// What the client said in the SETUP exchange, if there was one.
     offer: Option<ClientSetup>,
     setup: Option<lite::Setup>,
+    token: Option<String>,
     limits: Limits,
 }
 
@@ -156,6 +162,12 @@ impl<S: web_transport_trait::Session> Request<S> {
             }
             _ => self.setup.as_ref().and_then(|setup| setup.path.as_deref()),
         }
+    }
+
+    /// The token that the client shows in the SETUP of moq-transport. The query of the
+    /// URL, or of [`Self::path`], may hold another.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Bounds what the client may have at a time.
@@ -184,6 +196,7 @@ impl<S: web_transport_trait::Session> Request<S> {
             mut stream,
             offer,
             setup,
+            token: _,
             limits,
         } = self;
         let answered = timeout(SETUP_TIMEOUT, answer(stream.as_mut(), version)).await;
@@ -228,6 +241,14 @@ impl<S: web_transport_trait::Session> Request<S> {
         self.guard.refuse(err);
     }
 }
+/// What the client shows along with the versions.
+fn shown_token(version: Version, offer: Option<&ClientSetup>) -> Result<Option<String>, Error> {
+    match (version, offer) {
+        (Version::Ietf(_), Some(offer)) => ietf::token::get(&offer.parameters),
+        _ => Ok(None),
+    }
+}
+
 /// What the client says about itself, in the versions in which it does.
 async fn client_setup<S: web_transport_trait::Session>(
     transport: &S,

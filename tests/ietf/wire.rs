@@ -415,6 +415,11 @@ fn parameters_are_few_and_not_twice() {
     let twice = hex("02 02 01 02 01");
     let result = Parameters::decode(&mut &twice[..], V);
     assert!(matches!(result, Err(DecodeError::Duplicate)));
+    // Tokens may be several; the first counts.
+    let tokens = hex("02 03 03 03 00 61 03 03 03 00 62");
+    let result = Parameters::decode(&mut &tokens[..], V).unwrap();
+    let token = result.get_bytes(ParameterBytes::AuthorizationToken);
+    assert_eq!(token, Some(&b"\x03\0a"[..]));
     let many = hex("40 41");
     let result = Parameters::decode(&mut &many[..], V);
     assert!(matches!(result, Err(DecodeError::TooMany)));

@@ -31,6 +31,7 @@ mod setup;
 mod subscribe;
 mod subscribe_namespace;
 mod timeout;
+pub(crate) mod token;
 mod track_status;
 mod version;
 
