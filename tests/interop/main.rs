@@ -31,6 +31,8 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/versions.rs"]
+mod versions;
 #[path = "../common/waiting.rs"]
 mod waiting;
 mod websocket;
