@@ -9,7 +9,6 @@ use std::{
     time::Instant,
 };
 
-use gst::prelude::*;
 use serde_json::Value;
 
 use crate::{
