@@ -2,8 +2,11 @@
 #![cfg(feature = "plugin")]
 
 mod camera;
+mod certificates;
 mod chromium;
 mod fixture;
+#[path = "../common/pem.rs"]
+mod pem;
 mod publish;
 #[path = "../interop/relay.rs"]
 #[allow(dead_code, reason = "shared with the tests of interoperability")]
