@@ -1,6 +1,7 @@
 //! The pages in a real Chromium: pictures are read back from pixels, sound from its spectrum.
 #![cfg(feature = "plugin")]
 
+mod access;
 mod camera;
 mod certificates;
 mod chromium;
@@ -11,5 +12,8 @@ mod publish;
 #[path = "../interop/relay.rs"]
 #[allow(dead_code, reason = "shared with the tests of interoperability")]
 mod relay;
+#[path = "../pipelines/tokens.rs"]
+#[allow(dead_code, reason = "shared with the tests of pipelines")]
+mod tokens;
 mod viewer;
 mod watch;
