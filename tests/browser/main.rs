@@ -8,6 +8,8 @@ mod chromium;
 mod fixture;
 #[path = "../common/pem.rs"]
 mod pem;
+#[path = "../common/program.rs"]
+mod program;
 mod publish;
 #[path = "../interop/relay.rs"]
 #[allow(dead_code, reason = "shared with the tests of interoperability")]

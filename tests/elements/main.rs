@@ -11,4 +11,6 @@ mod sink;
 mod stress;
 mod support;
 mod time;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod wallclock;

@@ -6,7 +6,6 @@ use std::{
     io::{Read, Write},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 use gstmoq::{
@@ -19,19 +18,13 @@ use gstmoq::{
 use url::Url;
 
 use crate::pem::pem;
-use crate::relay::{Process, Relay, free_port, program};
-
-/// Waits for what a peer must do before long.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future)
-        .await
-        .expect("it takes too long")
-}
+use crate::program::Program;
+use crate::relay::{Relay, free_port, program};
+use crate::waiting::within;
 
 /// A moq-relay-ietf of its own, with a certificate of its own.
 struct IetfRelay {
-    _process: Process,
+    _process: Program,
     port: u16,
     files: PathBuf,
 }
@@ -56,8 +49,8 @@ impl IetfRelay {
             .arg("--coordinator-file")
             .arg(files.join("coordinator"))
             .args(["--tls-disable-verify"]);
-        let mut process = Process::start(command.stdout(Stdio::piped()));
-        process.wait_for_log("listening on");
+        let mut process = Program::start(&mut command);
+        process.wait_for("listening on");
         Self {
             _process: process,
             port,

@@ -17,6 +17,8 @@ mod media;
 mod outages;
 #[path = "../common/pem.rs"]
 mod pem;
+#[path = "../common/program.rs"]
+mod program;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]
@@ -25,4 +27,6 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod websocket;

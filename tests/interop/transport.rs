@@ -1,7 +1,5 @@
 //! Our client against moq-relay.
 
-use std::{future::Future, time::Duration};
-
 use gstmoq::{
     moq_lite::{
         ALPNS, Client, Origin, OriginConsumer, OriginProducer, Session, Track, TrackConsumer,
@@ -12,13 +10,8 @@ use gstmoq::{
 use url::Url;
 
 use crate::relay::Relay;
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future)
-        .await
-        .expect("it takes too long")
-}
+use crate::waiting::eventually;
+pub(crate) use crate::waiting::within;
 
 /// A session with the relay, what it sees and what it offers.
 pub(crate) struct Peer {
@@ -119,10 +112,8 @@ async fn the_relay_carries_frames_in_both_orders_of_starting() {
     assert_eq!(publisher.session.version_name(), "moq-lite-06");
     assert_eq!(publisher.carrier, Carrier::WebTransport);
     // The relay says how much it could send.
-    within(async {
-        while late.session.stats().receive_rate.is_none() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    eventually("it is told", async || {
+        late.session.stats().receive_rate.is_some()
     })
     .await;
 }

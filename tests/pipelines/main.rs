@@ -14,7 +14,11 @@ mod link;
 mod loops;
 mod media;
 mod players;
+#[path = "../common/program.rs"]
+mod program;
 mod slow;
 mod support;
 mod tokens;
 mod viewers;
+#[path = "../common/waiting.rs"]
+mod waiting;
