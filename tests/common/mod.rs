@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports)] // every test file uses its own part
 
 pub(crate) mod transport;
+pub(crate) mod versions;
 pub(crate) mod waiting;
 
 use std::{

@@ -6,6 +6,7 @@ mod contention;
 #[path = "../common/fmp4.rs"]
 mod fmp4;
 mod formats;
+mod fragments;
 mod pace;
 mod sink;
 mod stress;

@@ -159,6 +159,7 @@ async fn establish(
         .with_publish(rooted.publish.clone())
         .with_consume(rooted.consume.clone())
         .with_path(ask)
+        .with_token(options.shown_token())
         .with_authority(Some(options.url.authority().to_owned()).filter(|_| raw));
     if let Some(expected) = &media.expected {
         client = client.with_expected(expected);

@@ -38,9 +38,10 @@ impl MoqSink {
         self.resume(pad);
         let stream = imp.stream();
         match &stream.format {
-            Some(Format::Mp4) => {
+            Some(Format::Mp4(header)) => {
+                let header = header.clone();
                 drop(stream);
-                self.chain_movie(pad, buffer)
+                self.chain_movie(pad, &header, buffer)
             }
             Some(_) => {
                 drop(stream);
