@@ -49,17 +49,18 @@ fn a_viewer_that_joins_anywhere_in_a_group_first_sees_what_is_live() {
             viewer
         })
         .collect();
-    let mut old = Vec::new();
+    let mut excesses = Vec::new();
     for (phase, viewer) in viewers.iter().enumerate() {
-        viewer.wait("a click", |log| !log.clicks.is_empty());
+        viewer.wait("two clicks", |log| log.clicks.len() >= 2);
         let row = Row::of(&format!("at {}/10 of a group", phase * 3 % 10), viewer);
         row.assert_in_step();
         assert_eq!(row.backwards, 0, "{phase}");
-        old.push(row.age.expect("it was waited for"));
+        excesses.push(row.excess());
     }
-    // A player that shows the group from its start is behind by a second on the average.
-    old.sort_unstable();
-    assert!(old[5] < LIVE / 2 && old[9] < LIVE, "{old:?}");
+    // A player that shows the group from its start is behind by a second on the average. On a machine that has other
+    // things to do some come later.
+    excesses.sort_unstable();
+    assert!(excesses[4] <= 0 && excesses[9] < LIVE, "{excesses:?}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) struct Log {
     pub(crate) clicks: Vec<Shown>,
     /// Buffers of sound.
     pub(crate) sounds: usize,
+    /// When the first picture came in, on the system's clock, and when the first to be shown was decoded.
+    pub(crate) decoding: [Option<i64>; 2],
     /// QoS messages of moqsrc.
     pub(crate) refused: usize,
     pub(crate) errors: Vec<String>,
@@ -177,6 +179,18 @@ fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, log: Shared) {
     let text = format!("{decoder} ! fakesink name=out sync=true async=false signal-handoffs=true");
     let bin = gst::parse::bin_from_description(&text, true).expect("the description is right");
     let sink = bin.by_name("out").expect("it is named");
+    let input = bin.static_pad("sink").expect("it has one");
+    let output = sink.static_pad("sink").expect("it has one");
+    if video {
+        for (side, pad) in [input.clone(), output].iter().enumerate() {
+            let log = log.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                let now = gst::SystemClock::obtain().time().nseconds() as i64;
+                lock(&log).decoding[side] = Some(now);
+                gst::PadProbeReturn::Remove
+            });
+        }
+    }
     let last = Mutex::new(i64::MIN / 2);
     sink.connect("handoff", false, move |values| {
         let sink: gst::Element = values[0].get().expect("of a sink");
@@ -221,7 +235,6 @@ fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, log: Shared) {
         None
     });
     pipeline.add(&bin).expect("it is new");
-    let input = bin.static_pad("sink").expect("it has one");
     bin.sync_state_with_parent().expect("it starts");
     pad.link(&input).expect("it takes that");
 }
