@@ -1,6 +1,6 @@
 //! Tells GStreamer the plugin's version, and builds the pages of `web/dist` in where they are there.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, io, path::Path};
 
 fn main() {
     #[cfg(feature = "plugin")]
@@ -10,30 +10,42 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=web/dist");
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
-    let files = bundle(&Path::new(&root).join("web/dist"));
-    if files.iter().any(|(name, _)| name == "index.html") {
-        let mut source = String::from("const FILES: &[(&str, &[u8])] = &[\n");
-        for (name, path) in files {
-            source += &format!("    ({name:?}, include_bytes!({path:?})),\n");
-        }
-        source += "];\n";
-        let out = env::var("OUT_DIR").expect("cargo sets it");
-        fs::write(Path::new(&out).join("bundle.rs"), source).expect("the folder is ours");
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    let names = copy(&Path::new(&root).join("web/dist"), Path::new(&out))
+        .unwrap_or_else(|error| panic!("web/dist cannot be copied to {out}: {error}"));
+    if names.iter().any(|name| name == "index.html") {
         println!("cargo::rustc-cfg=web_bundle");
     }
 }
 
-/// The name and the path of every file of a flat folder, if it is there.
-fn bundle(folder: &Path) -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let (name, path) = (entry.file_name().into_string(), entry.path());
-        if let (Ok(name), Some(path), true) = (name, path.to_str(), path.is_file())
+/// Copies every file of a flat folder, if it is there, to `bundle` in `out`, and lists the copies in `bundle.rs` beside it.
+/// What is built in so names no path of this checkout: another one that shares the folder of targets finds it too.
+fn copy(from: &Path, out: &Path) -> io::Result<Vec<String>> {
+    let bundle = out.join("bundle");
+    if bundle.exists() {
+        fs::remove_dir_all(&bundle)?;
+    }
+    fs::create_dir_all(&bundle)?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(from).into_iter().flatten() {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().into_string()
             && !name.starts_with('.')
+            && entry.path().is_file()
         {
-            files.push((name, path.to_owned()));
+            // Written rather than copied, so that it is newer than the last build, however old the page is.
+            fs::write(bundle.join(&name), fs::read(entry.path())?)?;
+            names.push(name);
         }
     }
-    files.sort();
-    files
+    names.sort();
+    let mut source = String::from("const FILES: &[(&str, &[u8])] = &[\n");
+    for name in &names {
+        let path = format!("/bundle/{name}");
+        source +=
+            &format!("    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), {path:?}))),\n");
+    }
+    source += "];\n";
+    fs::write(out.join("bundle.rs"), source)?;
+    Ok(names)
 }

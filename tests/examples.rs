@@ -1,91 +1,19 @@
 //! The programs in `examples/`, built and run as a user does.
 #![cfg(feature = "plugin")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::{
-    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
+    process::{Command, Stdio},
 };
 
 use gst::prelude::*;
-
-/// How long anything may take.
-const LIMIT: Duration = Duration::from_secs(60);
+use program::Program;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A program that runs, and the lines that it prints; killed with the value.
-struct Program {
-    process: Child,
-    lines: mpsc::Receiver<String>,
-    log: Vec<String>,
-}
-
-impl Program {
-    fn start(command: &mut Command) -> Self {
-        let command = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut process = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let (sender, lines) = mpsc::channel();
-        let stdout = process.stdout.take().expect("it is piped");
-        let stderr = process.stderr.take().expect("it is piped");
-        let pipes: [Box<dyn Read + Send>; 2] = [Box::new(stdout), Box::new(stderr)];
-        for pipe in pipes {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Self {
-            process,
-            lines,
-            log: Vec::new(),
-        }
-    }
-
-    /// The next line that `wanted` takes.
-    #[track_caller]
-    fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("what was waited for did not come:\n{}", self.log.join("\n"));
-            };
-            self.log.push(line.clone());
-            if wanted(&line) {
-                return line;
-            }
-        }
-    }
-
-    #[track_caller]
-    fn ends_well(mut self) {
-        while let Ok(line) = self.lines.recv_timeout(LIMIT) {
-            self.log.push(line);
-        }
-        let status = self.process.wait().expect("it was started");
-        assert!(status.success(), "{status}:\n{}", self.log.join("\n"));
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// The program of an example in Rust, built if that has not happened.

@@ -20,6 +20,7 @@
 //! | `host` | what counts as one host when each may have so much |
 //! | `fingerprint` | SHA-256 of a certificate |
 //! | `quic` | transport parameters |
+//! | `pulse` | whether the other end still answers |
 //! | `socket` | dual-stack sockets, and one that lets go of its port at once |
 //! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint, and the pages for browsers |
 //! | `error` | what went wrong, as sentences for a user |
@@ -34,6 +35,7 @@ mod host;
 mod http;
 mod keeper;
 mod listen;
+mod pulse;
 mod quic;
 mod socket;
 mod target;

@@ -6,6 +6,7 @@
 
 mod access;
 mod client;
+mod doubt;
 mod forward;
 pub(super) mod list;
 mod refused;

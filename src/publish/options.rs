@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::media::{Config, container};
+use crate::media::{Config, catalog::Kind, container};
 
 /// How a track is published.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,26 +70,18 @@ impl Details {
 
     /// The configuration with these details in it.
     pub(super) fn complete(&self, mut config: Config) -> Config {
-        let details = self.clone();
-        match &mut config {
-            Config::Video(video) => {
-                video.label = details.label.or(video.label.take());
-                video.lang = details.language.or(video.lang.take());
-                video.bitrate = details.bitrate.or(video.bitrate);
-                video.framerate = video.framerate.or(details.framerate);
-                video.jitter = video.jitter.max(details.jitter);
-            }
-            Config::Audio(audio) => {
-                audio.label = details.label.or(audio.label.take());
-                audio.lang = details.language.or(audio.lang.take());
-                audio.bitrate = details.bitrate.or(audio.bitrate);
-                audio.jitter = audio.jitter.max(details.jitter);
-            }
-            Config::Text(text) => {
-                text.label = details.label.or(text.label.take());
-                text.lang = details.language.or(text.lang.take());
-            }
-            Config::Data(_) => {}
+        if let Config::Video(video) = &mut config {
+            video.framerate = video.framerate.or(self.framerate);
+        }
+        let kind = config.kind();
+        let common = config.common_mut();
+        if kind != Kind::Data {
+            common.label = self.label.clone().or(common.label.take());
+            common.lang = self.language.clone().or(common.lang.take());
+        }
+        if matches!(kind, Kind::Video | Kind::Audio) {
+            common.bitrate = self.bitrate.or(common.bitrate);
+            common.jitter = common.jitter.max(self.jitter);
         }
         config
     }

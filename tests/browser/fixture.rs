@@ -2,8 +2,8 @@
 
 use std::{
     io::Write,
-    sync::{Arc, Mutex, Once},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Once,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use gst::prelude::*;
@@ -76,108 +76,8 @@ impl Drop for Publisher {
     }
 }
 
-/// A pipeline with a moqsrc named `source` that listens, whose streams are decoded and looked at; ends with the value.
-pub(crate) struct Viewer {
-    pipeline: gst::Pipeline,
-    seen: Arc<Mutex<Seen>>,
-}
-
-#[derive(Default)]
-struct Seen {
-    /// A sum over each picture that differs from the one before.
-    pictures: Vec<u64>,
-    /// Buffers with sound in them.
-    sounds: usize,
-}
-
-impl Viewer {
-    pub(crate) fn start(source: &str) -> Self {
-        init();
-        let description = format!(
-            "{source} source.video_0 ! decodebin ! videoconvert ! video/x-raw,format=GRAY8 ! fakesink name=video sync=false async=false \
-             source.audio_0 ! decodebin ! audioconvert ! audio/x-raw,format=S16LE ! fakesink name=audio sync=false async=false"
-        );
-        let pipeline = gst::parse::launch(&description)
-            .expect("the description is right")
-            .downcast::<gst::Pipeline>()
-            .expect("several elements make a pipeline");
-        let viewer = Self {
-            pipeline,
-            seen: Arc::default(),
-        };
-        viewer.look("video", |seen, bytes| {
-            let sum = bytes.iter().map(|level| u64::from(*level)).sum();
-            if seen.pictures.last() != Some(&sum) {
-                seen.pictures.push(sum);
-            }
-        });
-        viewer.look("audio", |seen, bytes| {
-            let loud =
-                |sample: &[u8]| i16::from_le_bytes([sample[0], sample[1]]).unsigned_abs() > 500;
-            seen.sounds += usize::from(bytes.chunks_exact(2).any(loud));
-        });
-        let _ = viewer.pipeline.set_state(gst::State::Playing);
-        viewer
-    }
-
-    fn look(&self, name: &str, note: impl Fn(&mut Seen, &[u8]) + Send + Sync + 'static) {
-        let sink = self.pipeline.by_name(name).expect("it is named so");
-        let pad = sink.static_pad("sink").expect("a sink has a pad");
-        let seen = self.seen.clone();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            if let Some(map) = info.buffer().and_then(|buffer| buffer.map_readable().ok()) {
-                note(&mut seen.lock().expect("nobody panics with it"), &map);
-            }
-            gst::PadProbeReturn::Ok
-        });
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/", port(&self.pipeline, "source"))
-    }
-
-    /// What the source's picture and sound are, before they are decoded.
-    pub(crate) fn media(&self) -> [String; 2] {
-        let source = self.pipeline.by_name("source").expect("it is named so");
-        ["video_0", "audio_0"].map(|pad| {
-            let caps = source.static_pad(pad).and_then(|pad| pad.current_caps());
-            let caps = caps.expect("a pad that plays has caps");
-            caps.structure(0)
-                .expect("they are fixed")
-                .name()
-                .to_string()
-        })
-    }
-
-    /// Waits until this many different pictures came out, and sound; says how much it was.
-    pub(crate) fn plays(&self, pictures: usize) -> (usize, usize) {
-        let bus = self.pipeline.bus().expect("a pipeline has a bus");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            {
-                let seen = self.seen.lock().expect("nobody panics with it");
-                let count = (seen.pictures.len(), seen.sounds);
-                if count.0 >= pictures && count.1 > 0 {
-                    return count;
-                }
-                assert!(Instant::now() < deadline, "only {count:?} came out");
-            }
-            let wait = gst::ClockTime::from_mseconds(50);
-            if let Some(message) = bus.timed_pop_filtered(wait, &[gst::MessageType::Error]) {
-                panic!("the pipeline failed: {message:?}");
-            }
-        }
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        let _ = self.pipeline.set_state(gst::State::Null);
-    }
-}
-
 /// The port on which an element listens.
-fn port(pipeline: &gst::Pipeline, element: &str) -> u16 {
+pub(crate) fn port(pipeline: &gst::Pipeline, element: &str) -> u16 {
     let element = pipeline.by_name(element).expect("it is named so");
     let address = element
         .property::<Option<String>>("listen-address")
@@ -259,7 +159,7 @@ pub(crate) fn report(text: &str) {
     let _ = writeln!(std::io::stderr(), "measured: {text}");
 }
 
-fn init() {
+pub(crate) fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         gst::init().expect("GStreamer can be started");
@@ -267,7 +167,8 @@ fn init() {
     });
 }
 
-/// Writes the wall clock into the top left corner: 32 blocks, 24 bits of milliseconds and 8 that must fit them.
+/// Writes the wall clock into the top left corner: 32 blocks, 24 bits of milliseconds and 8 that must fit them, and below
+/// them the same with light and dark exchanged.
 fn burn(pad: &gst::Pad, buffer: &mut gst::BufferRef) {
     let caps = pad.current_caps().expect("buffers follow caps");
     let info = gst_video::VideoInfo::from_caps(&caps).expect("it is raw video");
@@ -282,7 +183,8 @@ fn burn(pad: &gst::Pad, buffer: &mut gst::BufferRef) {
         .expect("the buffer holds the picture");
     let stride = frame.plane_stride()[0] as usize;
     let luma = frame.plane_data_mut(0).expect("there is a first plane");
-    for row in luma.chunks_mut(stride).take(2 * block) {
+    for (index, row) in luma.chunks_mut(stride).take(4 * block).enumerate() {
+        let word = if index < 2 * block { word } else { !word };
         for bit in 0..32 {
             let level = if word >> (31 - bit) & 1 == 1 { 235 } else { 16 };
             row[bit * block..(bit + 1) * block].fill(level);

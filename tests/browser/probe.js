@@ -6,23 +6,28 @@
   const canvas = player.querySelector("canvas");
   const strip = document.createElement("canvas");
   strip.width = 640;
-  strip.height = 2 * BLOCK;
+  strip.height = 4 * BLOCK;
   const context = strip.getContext("2d", { willReadFrequently: true });
-  const probe = { frames: [], samples: 0, unreadable: 0, width: 0, brightness: undefined };
+  const probe = { frames: [], samples: 0, unreadable: 0, width: 0 };
 
-  // Milliseconds of the wall clock, 24 bits, and 8 bits that must fit them.
-  const read = () => {
-    context.drawImage(canvas, 0, 0, canvas.width, canvas.width / 20, 0, 0, strip.width, strip.height);
-    const row = context.getImageData(0, BLOCK, strip.width, 1).data;
+  // A row of blocks.
+  const bits = (y) => {
+    const row = context.getImageData(0, y, strip.width, 1).data;
     let word = 0;
-    let sum = 0;
     for (let bit = 0; bit < BITS; bit++) {
       let level = 0;
       for (let x = 6; x < 10; x++) level += row[(bit * BLOCK + x) * 4 + 1];
       word = word * 2 + (level > 4 * 128 ? 1 : 0);
-      sum += level / 4;
     }
-    probe.brightness = sum / BITS;
+    return word;
+  };
+
+  // Milliseconds of the wall clock, 24 bits, and 8 bits that must fit them; below them the same with light and dark
+  // exchanged.
+  const read = () => {
+    context.drawImage(canvas, 0, 0, canvas.width, canvas.width / 10, 0, 0, strip.width, strip.height);
+    const word = bits(BLOCK);
+    if (word + bits(3 * BLOCK) !== 2 ** BITS - 1) return undefined;
     const clock = Math.floor(word / 256);
     const check = ((clock >> 16) + (clock >> 8) + clock + 0x5a) & 0xff;
     return check === word % 256 ? clock : undefined;
@@ -66,6 +71,15 @@
     const zero = Date.UTC(2020, 0, 1) + (wall * 1000) / timescale;
     const signed = (difference) => (difference << 8) >> 8;
     return probe.frames.map(({ clock, timestamp }) => signed(Math.round(zero + timestamp) - clock));
+  };
+  // Notes each new number in the field of the delay, with how old the picture is at that moment.
+  probe.watchNumber = () => {
+    probe.shown = [];
+    const field = document.getElementById("delay");
+    new MutationObserver(() => {
+      const clock = read();
+      if (clock !== undefined) probe.shown.push({ text: field.textContent, age: (Date.now() - clock) & 0xffffff });
+    }).observe(field, { childList: true, characterData: true, subtree: true });
   };
   window.probe = probe;
 })();

@@ -1,22 +1,87 @@
 //! The page to publish: Chromium's made-up camera and microphone into a listening moqsrc.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::{
     chromium::Page,
-    fixture::{Viewer, report},
+    fixture::report,
+    viewer::{Viewer, median},
 };
+
+const SOURCE: &str = "moqsrc name=source listen=127.0.0.1:0 broadcast=me";
+
+/// One microphone hears the beeps of all cameras.
+static CAMERA: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CAMERA.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens the page to publish, and taps its encoders.
+fn open(viewer: &Viewer) -> Page {
+    let page = Page::open(&format!("{}publish", viewer.url()));
+    page.evaluate(include_str!("tap.js"));
+    page
+}
+
+/// What the page's encoders gave: times in milliseconds, and sizes.
+fn encoded(page: &Page, kind: &str) -> Vec<(f64, usize)> {
+    let chunks = page.evaluate(&format!("encoded.{kind}"));
+    serde_json::from_value(chunks).expect("they are pairs of numbers")
+}
 
 /// Publishes as this codec of the page's list, which the source has to call `media`.
 fn publishes(codec: &str, media: &str) {
-    let viewer = Viewer::start("moqsrc name=source listen=127.0.0.1:0 broadcast=me");
-    let page = Page::open(&format!("{}publish", viewer.url()));
+    let _alone = alone();
+    let viewer = Viewer::start(SOURCE);
+    let page = open(&viewer);
     page.select("#codec", codec);
     page.click("[data-source=camera]");
-    let (pictures, sounds) = viewer.plays(30);
-    assert_eq!(viewer.media(), [media, "audio/x-opus"]);
+    let seen = viewer.until(|seen| {
+        let keyframes = seen.coded[0].iter().filter(|unit| unit.keyframe);
+        keyframes.count() >= 3 && seen.beeps_after_pictures().len() >= 3
+    });
+    assert_eq!(viewer.media("video_0").name(), media);
+    assert_eq!(viewer.media("audio_0").name(), "audio/x-opus");
     page.until("document.getElementById('demand').textContent === 'Watching'");
     page.screenshot(&format!("publish-{codec}"));
+
+    let keyframes = seen.coded[0].iter().filter(|unit| unit.keyframe);
+    let keyframes: Vec<f64> = keyframes.map(|unit| unit.time).collect();
+    for pair in keyframes.windows(2) {
+        assert!(
+            (1500.0..3000.0).contains(&(pair[1] - pair[0])),
+            "{keyframes:?}"
+        );
+    }
+
+    // The clock in the picture goes as the stream's does.
+    let errors = seen.clock_errors();
+    assert!(
+        errors.len() >= 30,
+        "the clock was read {} times",
+        errors.len()
+    );
+    let typical = errors[errors.len() / 2];
+    assert!(typical < 40.0, "{errors:?}");
+    let seconds = seen.whole_seconds();
+    assert!(seconds.len() >= 2, "{seconds:?}");
+
+    // What the page encoded at one time comes out at one time.
+    let delays =
+        [(0, "video"), (1, "audio")].map(|(index, kind)| seen.delay(index, &encoded(&page, kind)));
+    let skew = delays[0] - delays[1];
+    assert!(skew.abs() < 10.0, "the picture is late by {skew} ms");
+    // How long the browser itself takes for sound is in this too: up to a fifth of a second while it starts.
+    let mut beeps = seen.beeps_after_pictures();
+    let lips = median(&mut beeps);
+    assert!((-60.0..240.0).contains(&lips), "{beeps:?}");
     report(&format!(
-        "published as {codec}: {pictures} different pictures and {sounds} loud buffers of sound came out decoded"
+        "published as {codec}: sound {lips:.0} ms after the picture (median of {}), of which moqsrc added {:.1} ms; \
+         clock {typical:.1} ms off (median of {})",
+        beeps.len(),
+        -skew,
+        errors.len()
     ));
 }
 
@@ -38,4 +103,75 @@ fn a_camera_goes_out_as_vp9() {
 #[test]
 fn a_camera_goes_out_as_av1() {
     publishes("av01", "video/x-av1");
+}
+
+#[test]
+fn nothing_is_encoded_that_nobody_plays() {
+    let _alone = alone();
+    let viewer = Viewer::listen(SOURCE);
+    let page = open(&viewer);
+    page.click("[data-source=camera]");
+    viewer.until(|seen| seen.beeps.len() >= 4);
+    page.until("document.getElementById('stage').dataset.state === 'playing'");
+    assert_eq!(encoded(&page, "video").len(), 0);
+    let port = viewer.port();
+    drop(viewer);
+    let sounds = "encoded.audio.length";
+    page.until("document.getElementById('demand').textContent === 'Nobody yet'");
+    let before = page.evaluate(sounds);
+    page.until("document.getElementById('status').textContent === 'Connecting'");
+    assert_eq!(page.evaluate(sounds), before);
+
+    // Who comes later gets what there is.
+    let source = SOURCE.replace(":0", &format!(":{port}"));
+    let viewer = Viewer::start(&source);
+    viewer.until(|seen| seen.whole_seconds().len() >= 2 && seen.beeps.len() >= 4);
+}
+
+#[test]
+fn a_voice_goes_out_without_a_picture() {
+    let _alone = alone();
+    let viewer = Viewer::listen(SOURCE);
+    let page = open(&viewer);
+    page.click("[data-source=microphone]");
+    let seen = viewer.until(|seen| seen.beeps.len() >= 6);
+    for pair in seen.beeps[1..].windows(2) {
+        assert!(
+            (300.0..700.0).contains(&(pair[1] - pair[0])),
+            "{:?}",
+            seen.beeps
+        );
+    }
+    page.until("document.getElementById('notice-title').textContent === 'You can be heard'");
+    page.click("#stop");
+    page.until("document.getElementById('notice-title').textContent === 'You are not live'");
+}
+
+#[test]
+fn a_screen_goes_out() {
+    let _alone = alone();
+    let viewer = Viewer::watch(SOURCE);
+    let page = open(&viewer);
+    page.click("[data-source=screen]");
+    let seen = viewer.until(|seen| seen.pictures.len() >= 10);
+    assert!(seen.pictures.iter().all(|picture| picture.width % 16 == 0));
+}
+
+#[test]
+fn a_picture_of_an_uneven_size_is_rounded_and_plays() {
+    let _alone = alone();
+    let viewer = Viewer::watch(SOURCE);
+    let page = open(&viewer);
+    page.evaluate(
+        "document.querySelector('moq-publish').broadcast.video.hd.config.update((config) => ({ ...config, maxPixels: 640 * 360 }))",
+    );
+    page.click("[data-source=camera]");
+    let seen = viewer.until(|seen| seen.pictures.len() >= 30);
+    let caps = viewer.media("video_0");
+    assert_eq!(
+        (caps.get("width"), caps.get("height")),
+        (Ok(640), Ok(352)),
+        "{caps}"
+    );
+    assert!(seen.pictures.iter().all(|picture| picture.width == 640));
 }

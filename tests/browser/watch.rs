@@ -183,6 +183,26 @@ fn the_delay_on_the_page_is_the_age_of_the_picture() {
     let median = errors[errors.len() / 2];
     report(&format!("the catalog's clock is {median} ms off (median)"));
     assert!(median.abs() < 60, "{errors:?}");
+
+    // What the page shows, against the ages of the pictures around it.
+    watched.page.evaluate("probe.watchNumber()");
+    watched.page.until("probe.shown.length >= 4");
+    let shown = watched.page.evaluate("probe.shown");
+    let mut differences = Vec::new();
+    for moment in shown.as_array().expect("it is a list") {
+        let number = |name: &str| moment[name].as_f64().expect("it is a number");
+        let text = moment["text"].as_str().expect("it is a text");
+        let shown: f64 = match text.split_once(' ').expect("a number and its unit") {
+            (number, "ms") => number.parse().expect("it is a number"),
+            (number, _) => number.parse::<f64>().expect("it is a number") * 1000.0,
+        };
+        differences.push((shown - number("age")).abs());
+    }
+    differences.sort_by(f64::total_cmp);
+    report(&format!(
+        "the delay on the page is off by {differences:.0?} ms: {shown}"
+    ));
+    assert!(differences[differences.len() / 2] < 75.0, "{shown}");
 }
 
 #[test]

@@ -90,9 +90,15 @@ fn three_renditions_and_two_languages_are_one_catalog() {
     let catalog = Catalogs::new(&sink).next();
     assert_eq!(names(&catalog), ["hd", "ld", "sd", "audio0", "audio1"]);
     let video = catalog.video.expect("video");
-    assert_eq!(video.renditions["hd"].label.as_deref(), Some("1080p"));
+    assert_eq!(
+        video.renditions["hd"].common.label.as_deref(),
+        Some("1080p")
+    );
     let audio = catalog.audio.expect("audio");
-    assert_eq!(audio.renditions["audio1"].lang.as_deref(), Some("pt-BR"));
+    assert_eq!(
+        audio.renditions["audio1"].common.lang.as_deref(),
+        Some("pt-BR")
+    );
 }
 
 #[test]
@@ -133,13 +139,16 @@ fn tags_are_told_and_a_property_counts_before_them() {
     let video = catalog.video.expect("video");
     assert_eq!((video.rotation, video.flip), (Some(90.0), Some(false)));
     let rendition = &video.renditions["video0"];
-    assert_eq!(rendition.lang.as_deref(), Some("de"));
-    assert_eq!(rendition.bitrate, Some(500_000));
+    assert_eq!(rendition.common.lang.as_deref(), Some("de"));
+    assert_eq!(rendition.common.bitrate, Some(500_000));
     // A change while it plays.
     feed.sink.set_property("language", "fr");
     let catalog = catalogs.next();
     let video = catalog.video.expect("video");
-    assert_eq!(video.renditions["video0"].lang.as_deref(), Some("fr"));
+    assert_eq!(
+        video.renditions["video0"].common.lang.as_deref(),
+        Some("fr")
+    );
 }
 
 #[test]
@@ -212,14 +221,14 @@ fn rates_are_measured_once() {
     push(&feed, 0, frame(true));
     let mut catalogs = Catalogs::new(&sink);
     let rendition = |catalog: Catalog| catalog.video.expect("video").renditions["video0"].clone();
-    assert_eq!(rendition(catalogs.next()).bitrate, None);
+    assert_eq!(rendition(catalogs.next()).common.bitrate, None);
     for number in 1..250 {
         push(&feed, number * 40, frame(number % 25 == 0));
     }
     let measured = rendition(catalogs.next());
-    assert_eq!(measured.bitrate, Some(250_000));
+    assert_eq!(measured.common.bitrate, Some(250_000));
     assert_eq!(measured.framerate, Some(25.0));
-    assert_eq!(measured.jitter, Some(40));
+    assert_eq!(measured.common.jitter, Some(40));
     // The next catalog is that of the end: there was none in between.
     feed.event(gst::event::Eos::new());
     assert_eq!(names(&catalogs.next()), Vec::<String>::new());

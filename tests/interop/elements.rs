@@ -1,170 +1,94 @@
 //! moqsink and moqsrc through moq-relay, each a gst-launch of its own.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
-};
-
 use crate::{
     blocked::TcpOnly,
+    program::Program,
     relay::Relay,
     token::{self, TOKEN},
 };
 
-/// A running gst-launch; killed with the value.
-struct Launch {
-    process: Child,
-    lines: mpsc::Receiver<String>,
-    log: Vec<String>,
+/// Shows what the viewer gets, a line for each buffer.
+fn watch(url: &str) -> Program {
+    Program::gst_launch(&format!(
+        "moqsrc url={url} broadcast=cam ! h264parse ! avdec_h264 ! fakesink silent=false sync=false"
+    ))
 }
 
-impl Launch {
-    fn new(arguments: &str) -> Self {
-        let mut process = Command::new("gst-launch-1.0")
-            .arg("-v")
-            .args(arguments.split_whitespace())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("gst-launch-1.0 is installed by ./test");
-        let (sender, lines) = mpsc::channel();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        let stderr = process.stderr.take().expect("stderr is piped");
-        for pipe in [
-            Box::new(stdout) as Box<dyn std::io::Read + Send>,
-            Box::new(stderr),
-        ] {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-        Self {
-            process,
-            lines,
-            log: Vec::new(),
-        }
-    }
+fn publish(url: &str, buffers: u32) -> Program {
+    Program::gst_launch(&format!(
+        "videotestsrc is-live=true num-buffers={buffers} ! video/x-raw,format=I420 \
+         ! x264enc tune=zerolatency key-int-max=30 ! moqsink url={url} broadcast=cam"
+    ))
+}
 
-    /// Everything that was said so far, once the program has ended.
-    fn whole_log(mut self) -> String {
-        // The pipes close with the program.
-        while let Ok(line) = self.lines.recv_timeout(Duration::from_secs(30)) {
-            self.log.push(line);
-        }
-        self.log.join("\n")
-    }
-
-    /// Shows what the viewer gets, a line for each buffer.
-    fn viewer(url: &str) -> Self {
-        Self::new(&format!(
-            "moqsrc url={url} broadcast=cam ! h264parse ! avdec_h264 ! fakesink silent=false sync=false"
-        ))
-    }
-
-    fn publisher(url: &str, buffers: u32) -> Self {
-        Self::new(&format!(
-            "videotestsrc is-live=true num-buffers={buffers} ! video/x-raw,format=I420 \
-             ! x264enc tune=zerolatency key-int-max=30 ! moqsink url={url} broadcast=cam"
-        ))
-    }
-
-    /// Waits for lines that contain `text`, among those that come from now on.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str, times: usize) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let mut seen = 0;
-        while seen < times {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("{text:?} came {seen} times:\n{}", self.log.join("\n"));
-            };
-            seen += usize::from(line.contains(text));
-            self.log.push(line);
-        }
-    }
-
-    #[track_caller]
-    fn wait_for_pictures(&mut self) {
-        self.wait_for("chain", 30);
-    }
-
-    #[track_caller]
-    fn ends_well(mut self) {
-        self.wait_for("Got EOS", 1);
-        let status = self.process.wait().expect("it was started");
-        assert!(status.success(), "{status}:\n{}", self.log.join("\n"));
+#[track_caller]
+fn shows_pictures(viewer: &mut Program) {
+    for _ in 0..30 {
+        viewer.wait_for("chain");
     }
 }
 
-impl Drop for Launch {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+#[track_caller]
+fn plays_to_the_end(program: Program) {
+    let log = program.ends_well();
+    let ended = log.iter().any(|line| line.contains("Got EOS"));
+    assert!(ended, "{}", log.join("\n"));
 }
 
 #[test]
 fn a_picture_goes_through_the_relay_in_both_orders_and_ends_in_order() {
     let mut relay = Relay::start();
-    let mut early = Launch::viewer(&relay.url());
-    early.wait_for("Waiting for the broadcast", 1);
-    let publisher = Launch::publisher(&relay.url(), 150);
-    early.wait_for_pictures();
-    let mut late = Launch::viewer(&relay.url());
-    late.wait_for_pictures();
+    let mut early = watch(&relay.url());
+    early.wait_for("Waiting for the broadcast");
+    let publisher = publish(&relay.url(), 150);
+    shows_pictures(&mut early);
+    let mut late = watch(&relay.url());
+    shows_pictures(&mut late);
     relay.wait_for_log("negotiated version=moq-lite-0");
-    publisher.ends_well();
-    early.ends_well();
-    late.ends_well();
+    plays_to_the_end(publisher);
+    plays_to_the_end(early);
+    plays_to_the_end(late);
 }
 
 #[test]
 fn a_publisher_that_is_killed_may_come_back() {
     let relay = Relay::start();
-    let mut viewer = Launch::viewer(&relay.url());
-    let mut publisher = Launch::publisher(&relay.url(), 3_000);
-    publisher.wait_for("Connected to", 1);
-    viewer.wait_for_pictures();
+    let mut viewer = watch(&relay.url());
+    let mut publisher = publish(&relay.url(), 3_000);
+    publisher.wait_for("Connected to");
+    shows_pictures(&mut viewer);
     drop(publisher);
-    let _publisher = Launch::publisher(&relay.url(), 3_000);
-    viewer.wait_for("broke off", 1);
-    viewer.wait_for_pictures();
+    let _publisher = publish(&relay.url(), 3_000);
+    viewer.wait_for("broke off");
+    shows_pictures(&mut viewer);
 }
 
 #[test]
 fn a_relay_that_is_restarted_is_found_again_by_both() {
     let relay = Relay::start();
     let (port, url) = (relay.port, relay.url());
-    let mut viewer = Launch::viewer(&url);
-    let _publisher = Launch::publisher(&url, 3_000);
-    viewer.wait_for_pictures();
+    let mut viewer = watch(&url);
+    let _publisher = publish(&url, 3_000);
+    shows_pictures(&mut viewer);
     drop(relay);
     let _relay = Relay::start_at(port);
-    viewer.wait_for("Connecting again", 1);
-    viewer.wait_for_pictures();
+    viewer.wait_for("Connecting again");
+    shows_pictures(&mut viewer);
 }
 
 #[test]
 fn a_relay_that_is_killed_again_and_again_is_found_each_time() {
     let mut relay = Relay::start();
     let (port, url) = (relay.port, relay.url());
-    let mut publisher = Launch::publisher(&url, 3_000);
-    let mut viewer = Launch::viewer(&url);
-    viewer.wait_for_pictures();
+    let mut publisher = publish(&url, 3_000);
+    let mut viewer = watch(&url);
+    shows_pictures(&mut viewer);
     for _ in 0..3 {
         drop(relay);
         relay = Relay::start_at(port);
-        publisher.wait_for("Connected to", 1);
-        viewer.wait_for("Connecting again", 1);
-        viewer.wait_for_pictures();
+        publisher.wait_for("Connected to");
+        viewer.wait_for("Connecting again");
+        shows_pictures(&mut viewer);
     }
 }
 
@@ -172,13 +96,13 @@ fn a_relay_that_is_killed_again_and_again_is_found_each_time() {
 fn a_picture_goes_through_the_relay_where_udp_is_blocked() {
     let mut relay = Relay::start();
     let blocked = TcpOnly::to(relay.port);
-    let mut viewer = Launch::viewer(&blocked.url());
-    viewer.wait_for("Waiting for the broadcast", 1);
-    let publisher = Launch::publisher(&blocked.url(), 90);
-    viewer.wait_for_pictures();
+    let mut viewer = watch(&blocked.url());
+    viewer.wait_for("Waiting for the broadcast");
+    let publisher = publish(&blocked.url(), 90);
+    shows_pictures(&mut viewer);
     relay.wait_for_log(" ws{id=1 ");
-    publisher.ends_well();
-    viewer.ends_well();
+    plays_to_the_end(publisher);
+    plays_to_the_end(viewer);
 }
 
 #[test]
@@ -190,16 +114,17 @@ fn a_token_goes_along_over_either_binding_and_into_no_log() {
         format!("{url} tls-disable-verify=true auth-token={token} --gst-debug=moq*:9")
     };
     for scheme in ["moqt", "https"] {
-        let mut viewer = Launch::viewer(&arguments(scheme, TOKEN));
-        let mut publisher = Launch::publisher(&arguments(scheme, TOKEN), 60);
-        viewer.wait_for_pictures();
-        publisher.wait_for("Got EOS", 1);
-        for log in [viewer.whole_log(), publisher.whole_log()] {
+        let mut viewer = watch(&arguments(scheme, TOKEN));
+        let mut publisher = publish(&arguments(scheme, TOKEN), 60);
+        shows_pictures(&mut viewer);
+        publisher.wait_for("Got EOS");
+        for log in [viewer.end().1, publisher.end().1] {
+            let log = log.join("\n");
             assert!(log.contains("DEBUG"), "{log}");
             assert!(!log.contains(TOKEN), "{log}");
         }
-        let refused = Launch::viewer(&arguments(scheme, "wrong.token"));
-        let log = refused.whole_log();
+        let refused = watch(&arguments(scheme, "wrong.token"));
+        let log = refused.end().1.join("\n");
         assert!(
             log.contains(
                 "The server does not allow this: check the path of url, broadcast and auth-token (it may have expired)"

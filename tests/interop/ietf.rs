@@ -19,7 +19,8 @@ use gstmoq::{
 use url::Url;
 
 use crate::pem::pem;
-use crate::relay::{Process, Relay, free_port, program};
+use crate::program::Program;
+use crate::relay::{Relay, free_port, program};
 
 /// Waits for what a peer must do before long.
 async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -31,7 +32,7 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 
 /// A moq-relay-ietf of its own, with a certificate of its own.
 struct IetfRelay {
-    _process: Process,
+    _process: Program,
     port: u16,
     files: PathBuf,
 }
@@ -56,8 +57,8 @@ impl IetfRelay {
             .arg("--coordinator-file")
             .arg(files.join("coordinator"))
             .args(["--tls-disable-verify"]);
-        let mut process = Process::start(command.stdout(Stdio::piped()));
-        process.wait_for_log("listening on");
+        let mut process = Program::start(&mut command);
+        process.wait_for("listening on");
         Self {
             _process: process,
             port,

@@ -13,8 +13,12 @@ mod ietf;
 #[cfg(feature = "plugin")]
 #[path = "../pipelines/media.rs"]
 mod media;
+#[cfg(feature = "plugin")]
+mod outages;
 #[path = "../common/pem.rs"]
 mod pem;
+#[path = "../common/program.rs"]
+mod program;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]

@@ -2,16 +2,15 @@
 
 use std::{
     ffi::OsString,
-    io::{BufRead, BufReader, Read},
     net::{TcpListener, UdpSocket},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::{Duration, Instant},
+    process::Command,
 };
+
+use crate::program::Program;
 
 /// A running relay; ends with the value.
 pub(crate) struct Relay {
-    process: Process,
+    process: Program,
     pub(crate) port: u16,
 }
 
@@ -54,84 +53,20 @@ impl Relay {
                 "RUST_LOG",
                 "info,moq_net=debug,moq_relay=debug,moq_tokio=debug",
             );
-        let mut process = Process::start(command.stderr(Stdio::piped()));
-        process.wait_for_log("kind=\"quic\"");
+        let mut process = Program::start(&mut command);
+        process.has_said("kind=\"quic\"");
         Self { process, port }
     }
 
     /// Waits for a line of the log that contains `text`, also among those that
     /// were read before.
     pub(crate) fn wait_for_log(&mut self, text: &str) {
-        self.process.wait_for_log(text);
+        self.process.has_said(text);
     }
 
     /// The development URL: its certificate is pinned over HTTP.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/anon", self.port)
-    }
-}
-
-/// A program that runs until the value is dropped, and what it said.
-pub(crate) struct Process {
-    child: Child,
-    lines: mpsc::Receiver<String>,
-    log: Vec<String>,
-}
-
-impl Process {
-    /// Starts a program whose log is on the one piped output.
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("the program can be started");
-        let log: Box<dyn Read + Send> = match (child.stderr.take(), child.stdout.take()) {
-            (Some(stderr), _) => Box::new(stderr),
-            (None, Some(stdout)) => Box::new(stdout),
-            (None, None) => Box::new(std::io::empty()),
-        };
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(log).lines().map_while(Result::ok) {
-                if sender.send(without_colours(&line)).is_err() {
-                    break;
-                }
-            }
-        });
-        Self {
-            child,
-            lines,
-            log: Vec::new(),
-        }
-    }
-
-    /// Waits for a line of the log that contains `text`, also among those that
-    /// were read before.
-    pub(crate) fn wait_for_log(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        if self.log.iter().any(|line| line.contains(text)) {
-            return;
-        }
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => {
-                    let found = line.contains(text);
-                    self.log.push(line);
-                    if found {
-                        return;
-                    }
-                }
-                Err(_) => panic!("it never said {text:?}:\n{}", self.log.join("\n")),
-            }
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -151,13 +86,4 @@ pub(crate) fn free_port() -> u16 {
             return port;
         }
     }
-}
-
-/// The line without its terminal escape sequences.
-fn without_colours(line: &str) -> String {
-    let mut parts = line.split('\u{1b}');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| {
-        text + part.split_once('m').map_or("", |(_, rest)| rest)
-    })
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use gstmoq::media::fmp4::{Demuxer, Event, Sample};
-use gstmoq::media::{AudioConfig, Config, VideoConfig};
+use gstmoq::media::{AudioConfig, Config, VideoConfig, catalog::Common};
 
 use super::build::{self, boxed, elst, fragment, full, header, moof, tfdt, tfhd, words};
 use super::{all, audio, made, sample, samples, tracks, video};
@@ -26,7 +26,10 @@ fn tracks_carry_the_catalogs_configuration() {
         codec: "mp4a.40.2".into(),
         sample_rate: 48_000,
         number_of_channels: 2,
-        bitrate: Some(128_000),
+        common: Common {
+            bitrate: Some(128_000),
+            ..Default::default()
+        },
         description: Some(Bytes::from_static(&[0x11, 0x90])),
         ..Default::default()
     };

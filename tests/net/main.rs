@@ -2,8 +2,11 @@
 
 mod dial;
 mod fallback;
+#[path = "../common/link.rs"]
+mod link;
 mod pages;
 #[path = "../common/pem.rs"]
 mod pem;
+mod pulse;
 mod serve;
 mod support;

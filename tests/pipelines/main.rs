@@ -14,6 +14,8 @@ mod link;
 mod loops;
 mod media;
 mod players;
+#[path = "../common/program.rs"]
+mod program;
 mod slow;
 mod support;
 mod tokens;

@@ -7,7 +7,12 @@ use std::{
 
 use gst::prelude::*;
 
-use crate::fixture::{Player, Publisher, audio, video};
+use crate::{
+    camera::{Publisher, audio, video},
+    pace::Pace,
+    player::Player,
+    waiting::wait_until,
+};
 
 const CYCLES: u64 = 200;
 /// A stop takes a few milliseconds.
@@ -59,7 +64,7 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         // Anywhere between the first packet and buffers on all pads.
-        std::thread::sleep(Duration::from_micros((random >> 33) % 60_000));
+        Pace::new().wait_until(Duration::from_micros((random >> 33) % 60_000));
         camera.write("picture", round * 100_000, true);
         camera.write("sound", round * 100_000, true);
         if round % 3 == 0 {
@@ -87,15 +92,10 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
     );
     let before = before.expect("there were more rounds");
     // What goes away by itself gets the time for it: idle threads of the pools, sockets that drain.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
+    wait_until(&format!("what is held goes back to {before:?}"), || {
         let now = Held::now();
-        if now.threads <= before.threads + 2 && now.files <= before.files + 2 {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{before:?} became {now:?}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        now.threads <= before.threads + 2 && now.files <= before.files + 2
+    });
     // What holds the element: this test, and the pipeline.
     let element = player.element.downgrade();
     drop(player);
@@ -104,9 +104,7 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
         "something still holds the element"
     );
     // No session is left, and so no reader.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while camera.is_read("picture") || camera.is_read("sound") {
-        assert!(Instant::now() < deadline, "a task still reads");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("no task reads", || {
+        !camera.is_read("picture") && !camera.is_read("sound")
+    });
 }

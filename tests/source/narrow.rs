@@ -6,8 +6,10 @@ use gst::prelude::*;
 use gstmoq::media::Config;
 
 use crate::{
-    fixture::{Player, Publisher, Seen, video},
+    camera::{Publisher, video},
     link::{Conditions, Link},
+    pace::Pace,
+    player::{Player, Seen},
 };
 
 /// 30 frames a second of so many bytes each.
@@ -19,9 +21,7 @@ const GROUP: u64 = 15;
 
 fn quality(width: u32, height: u32, frame: usize) -> Config {
     let mut config = video(width, height);
-    if let Config::Video(config) = &mut config {
-        config.bitrate = Some(frame as u64 * 8 * 30);
-    }
+    config.common_mut().bitrate = Some(frame as u64 * 8 * 30);
     config
 }
 
@@ -51,9 +51,9 @@ fn the_picture_follows_what_the_network_carries() {
         .element
         .set_property("url", format!("moql://127.0.0.1:{}", link.port));
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
 
-    let begin = Instant::now();
+    let pace = Pace::new();
     let mut frame = 0;
     let mut widths = Vec::new();
     // Frames in real time until the newest `count` that were given all have this width.
@@ -65,7 +65,7 @@ fn the_picture_follows_what_the_network_carries() {
         while !shows(&widths) {
             assert!(Instant::now() < deadline, "no {width}: {:?}", runs(&widths));
             let time = FRAME * frame;
-            std::thread::sleep(time.saturating_sub(begin.elapsed()));
+            pace.wait_until(time);
             let keyframe = u64::from(frame).is_multiple_of(GROUP);
             for (track, size) in [("high", HIGH), ("low", LOW)] {
                 camera.write_sized(track, time.as_micros() as u64, keyframe, size);

@@ -1,27 +1,27 @@
 //! Several renditions: which are played, and how one takes over from another.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gst::prelude::*;
 use gstmoq::media::Config;
 
-use crate::fixture::{Camera, Player, Publisher, Seen, audio, video};
+use crate::{
+    camera::{Camera, Publisher, audio, video},
+    pace::Pace,
+    player::{Player, Seen},
+};
 
 /// A picture in two qualities, and sound in two languages.
 fn tracks() -> Vec<(&'static str, Config)> {
     let quality = |width, height, rate| {
         let mut config = video(width, height);
-        if let Config::Video(config) = &mut config {
-            config.bitrate = Some(rate);
-        }
+        config.common_mut().bitrate = Some(rate);
         config
     };
     let sound = |language: &str, label: &str| {
         let mut config = audio();
-        if let Config::Audio(config) = &mut config {
-            config.lang = Some(language.into());
-            config.label = Some(label.into());
-        }
+        config.common_mut().lang = Some(language.into());
+        config.common_mut().label = Some(label.into());
         config
     };
     vec![
@@ -38,21 +38,21 @@ const GROUP: u64 = 10;
 
 /// Writes the frame of that number of every track, at its time.
 struct Clock {
-    begin: Instant,
+    pace: Pace,
     frame: u64,
 }
 
 impl Clock {
     fn new() -> Self {
         Self {
-            begin: Instant::now(),
+            pace: Pace::new(),
             frame: 0,
         }
     }
 
     fn write(&mut self, camera: &mut Camera, tracks: &[&str]) {
         let time = self.frame * FRAME;
-        std::thread::sleep(Duration::from_micros(time).saturating_sub(self.begin.elapsed()));
+        self.pace.wait_until(Duration::from_micros(time));
         for track in tracks {
             camera.write(track, time, self.frame.is_multiple_of(GROUP));
         }
@@ -66,11 +66,11 @@ impl Clock {
         player: &Player,
         mut done: impl FnMut(&[Seen]) -> bool,
     ) -> Vec<Seen> {
-        let begin = self.begin.elapsed();
+        let begin = self.pace.elapsed();
         let mut all = Vec::new();
         while !done(&all) {
             assert!(
-                self.begin.elapsed() < begin + Duration::from_secs(15),
+                self.pace.elapsed() < begin + Duration::from_secs(15),
                 "{:?}",
                 pictures(&all, "video_0")
             );
@@ -138,7 +138,7 @@ fn one_picture_and_every_sound_get_pads_and_only_what_is_played_is_asked_for() {
     let mut camera = publisher.camera("cam", &tracks());
     let player = Player::linking(&publisher, "cam", |name| name != "audio_1");
     player.play();
-    let begin = player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let begin = player.until_pads();
     let pad = |name: &str| Seen::Pad(name.into());
     assert_eq!(
         begin,
@@ -167,7 +167,7 @@ fn the_collection_tells_what_there_is_and_pads_carry_its_streams() {
     let player = Player::new(&publisher, "cam");
     player.play();
     let collection = collection(&player);
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let streams: Vec<_> = collection.iter().collect();
     let names: Vec<_> = streams.iter().map(track).collect();
     assert_eq!(names, ["hd", "sd", "deutsch", "english"]);
@@ -239,7 +239,7 @@ fn a_selected_rendition_takes_over_on_the_same_pad_without_a_gap() {
     let player = Player::new(&publisher, "cam");
     player.play();
     let collection = collection(&player);
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let mut clock = Clock::new();
     let mut seen = clock.run(&mut camera, &player, shows("video_0", 1280, 15));
     assert_eq!(selected(&player).len(), 3);
@@ -292,7 +292,7 @@ fn what_is_not_selected_loses_its_pad_and_gets_another_when_it_is() {
     let player = Player::new(&publisher, "cam");
     player.play();
     let collection = collection(&player);
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let mut clock = Clock::new();
     clock.run(&mut camera, &player, shows("video_0", 1280, 5));
     let select = |tracks: &[&str]| {
@@ -318,7 +318,7 @@ fn the_property_says_which_rendition_and_may_change() {
     let player = Player::new(&publisher, "cam");
     player.element.set_property("rendition", "max-height=400");
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let mut clock = Clock::new();
     let mut seen = clock.run(&mut camera, &player, shows("video_0", 640, 5));
     for (wish, width) in [("highest", 1280), ("lowest", 640), ("hd", 1280)] {
@@ -337,11 +337,8 @@ fn the_property_says_which_rendition_and_may_change() {
         seen.contains(&Seen::Pad("video_1".into()))
     });
     player.element.set_property("rendition", "max-height=tall");
-    let warning = player.message(|message| message.type_() == gst::MessageType::Warning);
-    let gst::MessageView::Warning(warning) = warning.view() else {
-        unreachable!("it was asked for");
-    };
-    assert!(warning.error().message().contains("max-height"));
+    let warning = player.warning();
+    assert!(warning.message().contains("max-height"));
 }
 
 #[test]
@@ -351,16 +348,8 @@ fn a_rendition_that_is_not_there_is_named_and_something_plays() {
     let player = Player::new(&publisher, "cam");
     player.element.set_property("rendition", "uhd");
     player.play();
-    let warning = player.message(|message| message.type_() == gst::MessageType::Warning);
-    let gst::MessageView::Warning(warning) = warning.view() else {
-        unreachable!("it was asked for");
-    };
-    assert!(
-        warning
-            .error()
-            .message()
-            .starts_with("There is no rendition uhd")
-    );
+    let warning = player.warning();
+    assert!(warning.message().starts_with("There is no rendition uhd"));
     Clock::new().run(&mut camera, &player, shows("video_0", 1280, 1));
 }
 
@@ -370,7 +359,7 @@ fn a_picture_that_comes_later_and_later_gives_way_to_a_lower_one() {
     let mut camera = publisher.camera("cam", &tracks());
     let player = Player::new(&publisher, "cam");
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let mut clock = Clock::new();
     clock.run(&mut camera, &player, shows("video_0", 1280, 30));
     // The frames of the high one come 400 ms late from now on.

@@ -2,10 +2,13 @@
 
 use gst::{glib, prelude::*};
 
-use crate::fixture::{self, Player, Publisher, Seen, audio, video};
+use crate::{
+    camera::{Publisher, audio, init, video},
+    player::{Player, Seen, playing},
+};
 
 fn element() -> gst::Element {
-    fixture::init();
+    init();
     gst::ElementFactory::make("moqsrc")
         .build()
         .expect("the element exists")
@@ -17,7 +20,7 @@ fn text(element: &gst::Element, property: &str) -> Option<String> {
 
 #[test]
 fn an_address_makes_the_element_with_its_properties() {
-    fixture::init();
+    init();
     let uri = "moq://relay.example:4443/demo/cam?latency=250&rendition=max-height%3D720&tls-disable-verify=true&q=1";
     for scheme in ["moq", "moqt", "moql"] {
         let uri = format!("{scheme}://h/cam");
@@ -104,11 +107,7 @@ fn an_address_that_cannot_be_is_refused_as_a_whole() {
         ),
         (None, None, None)
     );
-    let publisher = Publisher::new();
-    let _camera = publisher.camera("cam", &[("picture", video(64, 64))]);
-    let player = Player::new(&publisher, "cam");
-    player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let (_publisher, _camera, player) = playing(&[("picture", video(64, 64))]);
     let handler = player
         .element
         .dynamic_cast_ref::<gst::URIHandler>()
@@ -126,7 +125,7 @@ fn statistics_say_what_was_carried_and_are_posted_on_request() {
     assert_eq!(idle.get::<u64>("buffers"), Ok(0));
     player.element.set_property("post-stats", true);
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     for frame in 0..5 {
         camera.write("picture", frame * 33_333, frame == 0);
     }
@@ -210,7 +209,7 @@ fn signals_tell_of_broadcasts_that_come_and_go() {
         });
     }
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let next = || {
         news.recv_timeout(std::time::Duration::from_secs(15))
             .expect("it is told")
@@ -226,11 +225,7 @@ fn signals_tell_of_broadcasts_that_come_and_go() {
 
 #[test]
 fn seeks_are_refused_and_a_flushing_one_leaves_the_stream_as_it_was() {
-    let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
-    let player = Player::new(&publisher, "cam");
-    player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let (_publisher, mut camera, player) = playing(&[("picture", video(64, 64))]);
     camera.write("picture", 0, true);
     player.until_buffers(&["video_0"]);
     for flags in [gst::SeekFlags::FLUSH, gst::SeekFlags::KEY_UNIT] {
@@ -262,7 +257,7 @@ fn two_sources_number_their_pads_for_themselves() {
     ];
     for player in &players {
         player.play();
-        player.until(|seen| matches!(seen, Seen::NoMorePads));
+        player.until_pads();
         let names: Vec<_> = player
             .element
             .src_pads()
@@ -275,11 +270,8 @@ fn two_sources_number_their_pads_for_themselves() {
 
 #[test]
 fn a_track_that_breaks_off_is_a_warning_while_another_plays() {
-    let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
-    let player = Player::new(&publisher, "cam");
-    player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let (_publisher, mut camera, player) =
+        playing(&[("picture", video(64, 64)), ("sound", audio())]);
     camera.write("picture", 0, true);
     camera.write("sound", 0, true);
     player.until_buffers(&["video_0", "audio_0"]);
@@ -299,11 +291,7 @@ fn a_track_that_breaks_off_is_a_warning_while_another_plays() {
 
 #[test]
 fn data_that_downstream_does_not_take_is_an_error() {
-    let publisher = Publisher::new();
-    let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);
-    let player = Player::new(&publisher, "cam");
-    player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let (_publisher, mut camera, player) = playing(&[("picture", video(64, 64))]);
     let peer = player.pad("video_0").peer().expect("it is linked");
     peer.add_probe(gst::PadProbeType::BUFFER, |_, info| {
         info.data = None;
@@ -311,10 +299,7 @@ fn data_that_downstream_does_not_take_is_an_error() {
         gst::PadProbeReturn::Handled
     });
     camera.write("picture", 0, true);
-    let error = player.message(|message| message.type_() == gst::MessageType::Error);
-    let gst::MessageView::Error(error) = error.view() else {
-        unreachable!("it was asked for");
-    };
-    let text = error.error().message().to_owned();
+    let error = player.error();
+    let text = error.message().to_owned();
     assert!(text.contains("video_0 does not take its data"), "{text}");
 }

@@ -6,9 +6,12 @@ use std::{
 };
 
 use gst::prelude::*;
-use gstmoq::media::{Config, catalog::Clock, opus};
+use gstmoq::media::{catalog::Clock, opus};
 
-use crate::fixture::{Camera, Player, Publisher, Seen, audio, video};
+use crate::{
+    camera::{Camera, Publisher, audio, video},
+    player::{Player, Seen},
+};
 
 /// What passes a pad.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ fn held_up(
 ) -> Receiver<Item> {
     let (items, sound) = (items(player, "video"), items(player, "audio"));
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     let pad = player.pad("video_0");
     camera.write("picture", 0, true);
     let begin = Instant::now();
@@ -187,15 +190,13 @@ fn the_latency_grows_with_what_the_publisher_announces_within_its_bounds() {
     ] {
         let publisher = Publisher::new();
         let mut config = video(64, 64);
-        if let Config::Video(config) = &mut config {
-            config.jitter = Some(announced);
-        }
+        config.common_mut().jitter = Some(announced);
         let mut camera = publisher.camera("cam", &[("picture", config)]);
         let player = Player::new(&publisher, "cam");
         player.element.set_property("latency", 20_u32);
         player.element.set_property("max-latency", most as u32);
         player.play();
-        player.until(|seen| matches!(seen, Seen::NoMorePads));
+        player.until_pads();
         camera.write("picture", 0, true);
         player.until_buffers(&["video_0"]);
         let latency = || {
@@ -230,7 +231,7 @@ fn buffers_say_when_they_were_taken_by_the_clock_of_the_publisher() {
     let player = Player::new(&publisher, "cam");
     let items = items(&player, "");
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     camera.write("picture", 2_000_000, true);
     camera.write("sound", 2_000_000, true);
     for _ in 0..2 {
@@ -253,7 +254,7 @@ fn buffers_say_when_to_decode_them_and_how_long_they_last() {
     let player = Player::new(&publisher, "cam");
     let items = items(&player, "");
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     // In decoding order, with two pictures that are presented before the second.
     for (index, time) in [0, 3, 1, 2, 6, 4, 5].into_iter().enumerate() {
         camera.write("picture", 10_000_000 + time * 33_333, index == 0);
@@ -289,7 +290,7 @@ fn sound_that_stops_does_not_hold_up_the_others() {
     let player = Player::new(&publisher, "cam");
     let items = items(&player, "");
     player.play();
-    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    player.until_pads();
     camera.write("sound", 0, true);
     let sound = next_buffer(&items);
     let end = sound.pts().expect("it has a time") + sound.duration().unwrap_or_default();

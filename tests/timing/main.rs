@@ -8,6 +8,8 @@ mod joins;
 #[path = "../common/link.rs"]
 mod link;
 mod networks;
+#[path = "../common/program.rs"]
+mod program;
 mod recording;
 #[path = "../interop/relay.rs"]
 #[allow(dead_code)] // the interoperability tests use more of it

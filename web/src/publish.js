@@ -1,7 +1,10 @@
 // The page to publish: camera, screen or microphone into a listening moqsrc.
 import "@moq/publish/element";
+import { keepInStep } from "./clocks.js";
 import { bitrate } from "./meter.js";
 import { connect, destination, obstacle } from "./session.js";
+
+keepInStep();
 
 const find = (id) => document.getElementById(id);
 const publisher = document.querySelector("moq-publish");

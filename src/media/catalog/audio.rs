@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{AUDIO_PRIORITY, Container, lenient};
+use super::{AUDIO_PRIORITY, Common, Container, lenient};
 
 /// The audio section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,14 +40,9 @@ pub struct AudioConfig {
     /// At least 1.
     #[serde(deserialize_with = "lenient::integer")]
     pub number_of_channels: u32,
-    /// The highest bit rate, in bit/s.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::safe_integer")]
-    pub bitrate: Option<u64>,
+    /// What it says as tracks of other kinds do.
+    #[serde(flatten)]
+    pub common: Common,
     /// The decoder's out-of-band configuration: AudioSpecificConfig, OpusHead.
     #[serde(
         default,
@@ -55,35 +50,7 @@ pub struct AudioConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub description: Option<Bytes>,
-    /// The longest time that a frame waits before it is sent, in ms; written as at least 1.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::at_least_one")]
-    pub jitter: Option<u32>,
-    /// How far this rendition trails the earliest one, in ms.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub delay: Option<u32>,
     /// How frames are laid out.
     #[serde(default, skip_serializing_if = "Container::is_legacy")]
     pub container: Container,
-    /// Relative path of the broadcast that holds the track; `None` for this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broadcast: Option<String>,
-    /// The language, as a BCP 47 tag. A member of this project's own, which other readers skip.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub lang: Option<String>,
-    /// What a viewer's menu shows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
 }

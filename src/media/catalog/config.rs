@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    AUDIO_PRIORITY, AudioConfig, Container, DATA_PRIORITY, DataConfig, TEXT_PRIORITY, TextConfig,
-    VIDEO_PRIORITY, VideoConfig,
+    AUDIO_PRIORITY, AudioConfig, Common, Container, DATA_PRIORITY, DataConfig, TEXT_PRIORITY,
+    TextConfig, VIDEO_PRIORITY, VideoConfig,
 };
 
 /// The configuration of one rendition.
@@ -96,64 +96,54 @@ impl Config {
         }
     }
 
+    /// What it says as tracks of other kinds do.
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Video(config) => &config.common,
+            Self::Audio(config) => &config.common,
+            Self::Text(config) => &config.common,
+            Self::Data(config) => &config.common,
+        }
+    }
+
+    /// What it says as tracks of other kinds do, to change it.
+    pub fn common_mut(&mut self) -> &mut Common {
+        match self {
+            Self::Video(config) => &mut config.common,
+            Self::Audio(config) => &mut config.common,
+            Self::Text(config) => &mut config.common,
+            Self::Data(config) => &mut config.common,
+        }
+    }
+
     /// The relative path of the broadcast that holds the track; `None` for this one.
     pub fn broadcast(&self) -> Option<&str> {
-        match self {
-            Self::Video(config) => config.broadcast.as_deref(),
-            Self::Audio(config) => config.broadcast.as_deref(),
-            Self::Text(config) => config.broadcast.as_deref(),
-            Self::Data(config) => config.broadcast.as_deref(),
-        }
+        self.common().broadcast.as_deref()
     }
 
     /// The language, as a BCP 47 tag.
     pub fn lang(&self) -> Option<&str> {
-        match self {
-            Self::Video(config) => config.lang.as_deref(),
-            Self::Audio(config) => config.lang.as_deref(),
-            Self::Text(config) => config.lang.as_deref(),
-            Self::Data(_) => None,
-        }
+        self.common().lang.as_deref()
     }
 
     /// What a viewer's menu shows.
     pub fn label(&self) -> Option<&str> {
-        match self {
-            Self::Video(config) => config.label.as_deref(),
-            Self::Audio(config) => config.label.as_deref(),
-            Self::Text(config) => config.label.as_deref(),
-            Self::Data(_) => None,
-        }
+        self.common().label.as_deref()
     }
 
     /// The highest bit rate, in bit/s.
     pub fn bitrate(&self) -> Option<u64> {
-        match self {
-            Self::Video(config) => config.bitrate,
-            Self::Audio(config) => config.bitrate,
-            Self::Text(_) => None,
-            Self::Data(config) => config.bitrate,
-        }
+        self.common().bitrate
     }
 
     /// The longest time that a frame waits before it is sent, in ms.
     pub fn jitter(&self) -> Option<u32> {
-        match self {
-            Self::Video(config) => config.jitter,
-            Self::Audio(config) => config.jitter,
-            Self::Text(config) => config.jitter,
-            Self::Data(config) => config.jitter,
-        }
+        self.common().jitter
     }
 
     /// How far this rendition trails the earliest one, in ms.
     pub fn delay(&self) -> Option<u32> {
-        match self {
-            Self::Video(config) => config.delay,
-            Self::Audio(config) => config.delay,
-            Self::Text(config) => config.delay,
-            Self::Data(config) => config.delay,
-        }
+        self.common().delay
     }
 
     /// The transport priority of a track of this kind.

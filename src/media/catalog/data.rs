@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::lenient;
+use super::{Common, lenient};
 
 /// The binary section.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,32 +31,9 @@ pub struct DataConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub mime: Option<String>,
-    /// The highest bit rate, in bit/s.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::safe_integer")]
-    pub bitrate: Option<u64>,
-    /// The longest time that a payload waits before it is sent, in ms; written as at least 1.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::at_least_one")]
-    pub jitter: Option<u32>,
-    /// How far this track trails the earliest one, in ms.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub delay: Option<u32>,
-    /// Relative path of the broadcast that holds the track; `None` for this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broadcast: Option<String>,
+    /// What it says as tracks of other kinds do.
+    #[serde(flatten)]
+    pub common: Common,
 }
 
 /// What the groups of a data track hold.
@@ -77,10 +54,7 @@ impl DataConfig {
             mode,
             compression: None,
             mime,
-            bitrate: None,
-            jitter: None,
-            delay: None,
-            broadcast: None,
+            common: Common::default(),
         }
     }
 }

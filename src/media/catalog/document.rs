@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Audio, Binary, Clock, Config, MAX_RENDITIONS, MAX_SIZE, Text, Video, lenient,
-    lenient::is_absent,
+    Audio, Binary, Clock, Config, MAX_RENDITIONS, MAX_SIZE, Text, Video, lenient, section,
+    section::is_absent,
 };
 use crate::media::Error;
 
@@ -96,47 +96,31 @@ impl Catalog {
         let name = name.into();
         self.remove(&name);
         match config {
-            Config::Video(config) => {
-                let section = self.video.get_or_insert_default();
-                section.renditions.insert(name, config);
-            }
-            Config::Audio(config) => {
-                let section = self.audio.get_or_insert_default();
-                section.renditions.insert(name, config);
-            }
-            Config::Text(config) => {
-                let section = self.text.get_or_insert_default();
-                section.renditions.insert(name, config);
-            }
-            Config::Data(config) => {
-                let section = self.binary.get_or_insert_default();
-                section.tracks.insert(name, config);
-            }
+            Config::Video(config) => section::insert(&mut self.video, name, config),
+            Config::Audio(config) => section::insert(&mut self.audio, name, config),
+            Config::Text(config) => section::insert(&mut self.text, name, config),
+            Config::Data(config) => section::insert(&mut self.binary, name, config),
         }
     }
 
     /// Removes the rendition of track `name`; true if there was one.
     pub fn remove(&mut self, name: &str) -> bool {
-        let video = (self.video.as_mut()).and_then(|section| section.renditions.remove(name));
-        let audio = (self.audio.as_mut()).and_then(|section| section.renditions.remove(name));
-        let text = (self.text.as_mut()).and_then(|section| section.renditions.remove(name));
-        let data = (self.binary.as_mut()).and_then(|section| section.tracks.remove(name));
-        video.is_some() || audio.is_some() || text.is_some() || data.is_some()
+        let removed = [
+            section::remove(&mut self.video, name),
+            section::remove(&mut self.audio, name),
+            section::remove(&mut self.text, name),
+            section::remove(&mut self.binary, name),
+        ];
+        removed.contains(&true)
     }
 
     /// Every rendition with the name of its track: video first, then audio, text and data, each
     /// kind sorted by name.
     pub fn renditions(&self) -> impl Iterator<Item = (&str, Config)> {
-        let video = self.video.iter().flat_map(|section| &section.renditions);
-        let audio = self.audio.iter().flat_map(|section| &section.renditions);
-        let text = self.text.iter().flat_map(|section| &section.renditions);
-        let data = self.binary.iter().flat_map(|section| &section.tracks);
-        video
-            .map(|(name, config)| (name, Config::Video(config.clone())))
-            .chain(audio.map(|(name, config)| (name, Config::Audio(config.clone()))))
-            .chain(text.map(|(name, config)| (name, Config::Text(config.clone()))))
-            .chain(data.map(|(name, config)| (name, Config::Data(config.clone()))))
-            .map(|(name, config)| (name.as_str(), config))
+        section::list(&self.video)
+            .chain(section::list(&self.audio))
+            .chain(section::list(&self.text))
+            .chain(section::list(&self.binary))
     }
 
     /// Whether there is no rendition at all.

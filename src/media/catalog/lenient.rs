@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_json::Value;
 
-use super::{AUDIO_PRIORITY, Audio, Binary, Container, Text, VIDEO_PRIORITY, Video};
+use super::{AUDIO_PRIORITY, Container, VIDEO_PRIORITY};
 
 /// The largest integer that a JavaScript reader takes.
 pub(super) const MAX_SAFE: u64 = (1 << 53) - 1;
@@ -23,41 +23,6 @@ pub(super) fn count(section: &Value) -> usize {
             .iter()
             .sum(),
     }
-}
-
-/// A section of the catalog.
-pub(super) trait Section {
-    /// Whether it names no track.
-    fn is_empty(&self) -> bool;
-}
-
-impl Section for Video {
-    fn is_empty(&self) -> bool {
-        self.renditions.is_empty()
-    }
-}
-
-impl Section for Audio {
-    fn is_empty(&self) -> bool {
-        self.renditions.is_empty()
-    }
-}
-
-impl Section for Text {
-    fn is_empty(&self) -> bool {
-        self.renditions.is_empty()
-    }
-}
-
-impl Section for Binary {
-    fn is_empty(&self) -> bool {
-        self.tracks.is_empty()
-    }
-}
-
-/// Whether a section has nothing to be written.
-pub(super) fn is_absent<S: Section>(section: &Option<S>) -> bool {
-    section.as_ref().is_none_or(Section::is_empty)
 }
 
 /// A section; one that is neither an object nor the list form of early players counts as absent.
@@ -130,16 +95,11 @@ pub(super) fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Erro
         .ok_or_else(|| D::Error::custom(format!("{value} is not a whole number in range")))
 }
 
-/// Like [`integer`], fractions rounded up; null is absent.
+/// Like [`integer`], fractions rounded up; anything else counts as absent.
 pub(super) fn optional_integer<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(from)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    let error = || D::Error::custom(format!("{value} is not a number in range"));
-    number(&value).map(Some).ok_or_else(error)
+    Ok(number(&Value::deserialize(from)?))
 }
 
 /// A whole number that every reader holds exactly.
@@ -171,9 +131,11 @@ fn number<T: TryFrom<u64>>(value: &Value) -> Option<T> {
     T::try_from(whole).ok()
 }
 
-/// A number of at least zero; null is absent.
+/// A number; anything else counts as absent.
 pub(super) fn optional_float<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    Ok(Option::<f64>::deserialize(from)?.filter(|float| float.is_finite()))
+    Ok(Value::deserialize(from)?
+        .as_f64()
+        .filter(|float| float.is_finite()))
 }
 
 /// Whether a number is missing or cannot be written in JSON.

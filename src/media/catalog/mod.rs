@@ -7,16 +7,19 @@
 
 mod audio;
 mod clock;
+mod common;
 mod config;
 mod container;
 mod data;
 mod document;
 mod lenient;
+mod section;
 mod text;
 mod video;
 
 pub use audio::{Audio, AudioConfig};
 pub use clock::{Clock, EPOCH};
+pub use common::Common;
 pub use config::{Config, Kind};
 pub use container::Container;
 pub use data::{Binary, DataConfig, Mode};

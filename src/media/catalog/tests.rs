@@ -21,8 +21,7 @@ fn video() -> VideoConfig {
         coded_width: Some(1280),
         coded_height: Some(720),
         framerate: Some(30.0),
-        bitrate: Some(2_500_000),
-        jitter: Some(34),
+        common: paced(2_500_000, 34),
         ..Default::default()
     }
 }
@@ -32,8 +31,15 @@ fn audio() -> AudioConfig {
         codec: "opus".into(),
         sample_rate: 48_000,
         number_of_channels: 2,
-        bitrate: Some(96_000),
-        jitter: Some(20),
+        common: paced(96_000, 20),
+        ..Default::default()
+    }
+}
+
+fn paced(bitrate: u64, jitter: u32) -> Common {
+    Common {
+        bitrate: Some(bitrate),
+        jitter: Some(jitter),
         ..Default::default()
     }
 }
@@ -72,13 +78,16 @@ fn what_is_written_is_read_back() {
             display_aspect_height: Some(9),
             framerate: Some(29.97),
             optimize_for_latency: Some(true),
-            delay: Some(5),
             container: Container::Cmaf {
                 init: "AAAA".into(),
             },
-            broadcast: Some("../x".into()),
-            label: Some("720p".into()),
-            lang: Some("en".into()),
+            common: Common {
+                delay: Some(5),
+                broadcast: Some("../x".into()),
+                label: Some("720p".into()),
+                lang: Some("en".into()),
+                ..Default::default()
+            },
             stalled: Some(false),
             ..Default::default()
         }),
@@ -121,8 +130,8 @@ fn a_name_belongs_to_one_rendition() {
 fn numbers_that_json_or_a_reader_cannot_hold_are_kept_out() {
     let mut config = video();
     config.framerate = Some(f64::NAN);
-    config.bitrate = Some(u64::MAX);
-    config.jitter = Some(0);
+    config.common.bitrate = Some(u64::MAX);
+    config.common.jitter = Some(0);
     let json = serde_json::to_value(&config).expect("serializes");
     assert_eq!(json["framerate"], Value::Null);
     assert!(!json.as_object().expect("object").contains_key("framerate"));
@@ -177,13 +186,52 @@ fn floats_nulls_aliases_and_unknown_members_are_read() {
         coded_width: Some(640),
         display_aspect_width: Some(4),
         display_aspect_height: Some(9),
-        jitter: Some(55),
-        bitrate: Some(1_000_000),
+        common: paced(1_000_000, 55),
         framerate: Some(25.0),
         description: Some(Bytes::from_static(&[1, 0xab])),
         ..Default::default()
     };
     assert_eq!(config, Some(expected));
+}
+
+#[test]
+fn a_member_of_the_wrong_type_does_not_lose_its_track() {
+    let strange = r#""bitrate":"fast","jitter":-1,"delay":{},"lang":1,"label":["x"]"#;
+    let video = r#""codedWidth":"wide","codedHeight":-2,"framerate":"25","optimizeForLatency":1,"stalled":"no""#;
+    let catalog = read(&format!(
+        r#"{{"video":{{"renditions":{{"v":{{"codec":"vp8",{video},{strange}}}}}}},
+            "audio":{{"renditions":{{"a":{{"codec":"opus","sampleRate":48000,"numberOfChannels":2,{strange}}}}}}},
+            "text":{{"renditions":{{"t":{{"format":"vtt",{strange}}}}}}},
+            "binary":{{"tracks":{{"d":{{"mode":"stream",{strange}}}}}}}}}"#
+    ));
+    let vp8 = VideoConfig::default();
+    let expected = [
+        (
+            "v",
+            Config::Video(VideoConfig {
+                codec: "vp8".into(),
+                ..vp8
+            }),
+        ),
+        (
+            "a",
+            Config::Audio(AudioConfig {
+                common: Common::default(),
+                ..audio()
+            }),
+        ),
+        (
+            "t",
+            Config::Text(TextConfig {
+                format: VTT.into(),
+                ..Default::default()
+            }),
+        ),
+        ("d", Config::Data(DataConfig::new(Mode::Stream, None))),
+    ];
+    assert_eq!(catalog.renditions().collect::<Vec<_>>(), expected);
+    // But a track that is nobody knows where is none.
+    assert_eq!(read_video(r#"{"codec":"vp8","broadcast":7}"#), None);
 }
 
 #[test]
@@ -240,8 +288,11 @@ fn text_and_data_have_sections_of_their_own() {
     let text = TextConfig {
         format: VTT.into(),
         role: Some("caption".into()),
-        lang: Some("es-419".into()),
-        label: Some("Español".into()),
+        common: Common {
+            lang: Some("es-419".into()),
+            label: Some("Español".into()),
+            ..Default::default()
+        },
         ..Default::default()
     };
     catalog.insert("text0", Config::Text(text));
@@ -282,7 +333,10 @@ fn text_and_data_that_make_no_sense_are_left_out() {
     let text = |format: &str, jitter| {
         Config::Text(TextConfig {
             format: format.into(),
-            jitter,
+            common: Common {
+                jitter,
+                ..Default::default()
+            },
             ..Default::default()
         })
     };

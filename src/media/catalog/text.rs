@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Container, lenient};
+use super::{Common, Container, lenient};
 
 /// The format of WebVTT: the payload of each frame is a document of its own, whose cues carry
 /// absolute times on the broadcast's timeline.
@@ -34,39 +34,10 @@ pub struct TextConfig {
         skip_serializing_if = "Option::is_none"
     )]
     pub role: Option<String>,
-    /// The language, as a BCP 47 tag.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub lang: Option<String>,
-    /// What a viewer's menu shows.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub label: Option<String>,
+    /// What it says as tracks of other kinds do.
+    #[serde(flatten)]
+    pub common: Common,
     /// How frames are laid out.
     #[serde(default, skip_serializing_if = "Container::is_legacy")]
     pub container: Container,
-    /// The longest time that a cue waits before it is sent, in ms; written as at least 1.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::at_least_one")]
-    pub jitter: Option<u32>,
-    /// How far this rendition trails the earliest one, in ms.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub delay: Option<u32>,
-    /// Relative path of the broadcast that holds the track; `None` for this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broadcast: Option<String>,
 }

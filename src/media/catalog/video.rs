@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Container, VIDEO_PRIORITY, lenient};
+use super::{Common, Container, VIDEO_PRIORITY, lenient};
 
 /// The video section.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,49 +111,24 @@ pub struct VideoConfig {
     )]
     #[serde(serialize_with = "lenient::integer_if_whole")]
     pub framerate: Option<f64>,
-    /// The highest bit rate, in bit/s.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::safe_integer")]
-    pub bitrate: Option<u64>,
+    /// What it says as tracks of other kinds do.
+    #[serde(flatten)]
+    pub common: Common,
     /// A hint to decode without reordering delay; readers assume true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub optimize_for_latency: Option<bool>,
-    /// The longest time that a frame waits before it is sent, in ms; written as at least 1.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[serde(serialize_with = "lenient::at_least_one")]
-    pub jitter: Option<u32>,
-    /// How far this rendition trails the earliest one, in ms.
-    #[serde(
-        default,
-        deserialize_with = "lenient::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub delay: Option<u32>,
-    /// How frames are laid out.
-    #[serde(default, skip_serializing_if = "Container::is_legacy")]
-    pub container: Container,
-    /// Relative path of the broadcast that holds the track; `None` for this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broadcast: Option<String>,
-    /// The language, as a BCP 47 tag. A member of this project's own, which other readers skip.
     #[serde(
         default,
         deserialize_with = "lenient::optional",
         skip_serializing_if = "Option::is_none"
     )]
-    pub lang: Option<String>,
-    /// What a viewer's menu shows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub optimize_for_latency: Option<bool>,
+    /// How frames are laid out.
+    #[serde(default, skip_serializing_if = "Container::is_legacy")]
+    pub container: Container,
     /// Advice to avoid this rendition while it stands still.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub stalled: Option<bool>,
 }

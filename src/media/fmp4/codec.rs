@@ -5,7 +5,9 @@ use mp4_atom::FourCC;
 
 use super::movie::Unsupported;
 use super::{Error, boxes, visual};
-use crate::media::{AudioConfig, Config, aac::AudioSpecificConfig, flac, opus, pcm};
+use crate::media::{
+    AudioConfig, Config, aac::AudioSpecificConfig, catalog::Common, flac, opus, pcm,
+};
 
 /// The configuration of the first sample entry in the content of an `stsd` box, or why it cannot be used.
 pub(super) fn config(stsd: &Bytes) -> Result<Config, Unsupported> {
@@ -63,8 +65,9 @@ fn audio(
         let children = entry.get(*start..).ok_or("its sample entry is too short")?;
         match read(kind, entry, children) {
             Ok(mut config) => {
-                if config.bitrate.is_none() {
-                    config.bitrate = find(kind, children, b"btrt").ok().flatten().and_then(btrt);
+                if config.common.bitrate.is_none() {
+                    config.common.bitrate =
+                        find(kind, children, b"btrt").ok().flatten().and_then(btrt);
                 }
                 return Ok(config);
             }
@@ -87,9 +90,13 @@ fn aac(kind: FourCC, entry: &Bytes, children: &[u8]) -> Result<AudioConfig, Stri
         .get(4..)
         .and_then(descriptor)
         .ok_or("its esds box is malformed")?;
+    let common = Common {
+        bitrate,
+        ..Common::default()
+    };
     if [0x69, 0x6b].contains(&object_type) {
         let config = plain("mp3", entry)?;
-        return Ok(AudioConfig { bitrate, ..config });
+        return Ok(AudioConfig { common, ..config });
     }
     if ![0x40, 0x66, 0x67, 0x68].contains(&object_type) {
         return Err(format!("its object type {object_type:#04x} is not AAC"));
@@ -99,7 +106,7 @@ fn aac(kind: FourCC, entry: &Bytes, children: &[u8]) -> Result<AudioConfig, Stri
         codec: config.codec(),
         sample_rate: config.sample_rate,
         number_of_channels: config.channels.into(),
-        bitrate,
+        common,
         description: Some(entry.slice_ref(specific)),
         ..Default::default()
     })

@@ -34,12 +34,12 @@ pub(super) fn config(kind: FourCC, entry: &Bytes) -> Result<VideoConfig, String>
         true => (Some(width), Some(height)),
         false => (None, None),
     };
-    let shaped = VideoConfig {
+    let mut shaped = VideoConfig {
         coded_width: config.coded_width.or(width),
         coded_height: config.coded_height.or(height),
-        bitrate: find(kind, children, b"btrt")?.and_then(btrt),
         ..config
     };
+    shaped.common.bitrate = find(kind, children, b"btrt")?.and_then(btrt);
     let pixel = find(kind, children, b"pasp")?.and_then(pasp);
     Ok(match (pixel, shaped.display_aspect_width) {
         (Some(pixel), None) => with_pixel(shaped, pixel),

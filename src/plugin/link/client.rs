@@ -5,7 +5,11 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{self, Instant};
 use web_transport_trait::Session as _;
 
-use super::{Context, Event, Media, Origin, Phase, SETUP_TIME, forward::Rooted};
+use super::{
+    Context, Event, Media, Origin, Phase, SETUP_TIME,
+    doubt::{self, Silence},
+    forward::Rooted,
+};
 use crate::{
     moq_lite::{self, Client, Session, carries_path},
     net,
@@ -22,14 +26,27 @@ pub(super) async fn run(context: Context, options: net::ConnectOptions) {
 async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions) {
     let host = net::redact(&options.url);
     let mut search = Search::default();
+    // A connection on which the server answers in place of one where it does not.
+    let mut spare: Option<Box<net::Connected>> = None;
     context.tell(connecting(&host, false)).await;
     loop {
-        let found = within_timeout(context, search.begin, attempt(&context.media, options)).await;
+        let attempt = async {
+            match spare.take() {
+                Some(connected) => establish(&context.media, options, *connected).await,
+                None => attempt(&context.media, options).await,
+            }
+        };
+        let found = within_timeout(context, search.begin, attempt).await;
         let (failure, lost) = match found {
             Ok(established) => {
                 let begin = Instant::now();
-                let closed = established.hold(context, &host).await;
-                let failure = Failure::lost(options, &host, closed);
+                let failure = match established.hold(context, &host, options).await {
+                    End::Closed(closed) => Failure::lost(options, &host, closed),
+                    End::Silent(silence) => {
+                        spare = silence.another;
+                        Failure::silent(&host, silence.lasted)
+                    }
+                };
                 search.again(begin.elapsed());
                 (failure, true)
             }
@@ -59,6 +76,9 @@ async fn connect_and_reconnect(context: &Context, options: &net::ConnectOptions)
         }
         if lost {
             context.tell(connecting(&host, true)).await;
+        }
+        if spare.is_some() {
+            continue;
         }
         let pause = search.backoff.next();
         let pause = async {
@@ -115,6 +135,15 @@ pub(super) async fn attempt(
     options: &net::ConnectOptions,
 ) -> Result<Established, Failure> {
     let connected = net::connect(options).await.map_err(Failure::from)?;
+    establish(media, options, connected).await
+}
+
+/// A session on a connection.
+async fn establish(
+    media: &Media,
+    options: &net::ConnectOptions,
+    connected: net::Connected,
+) -> Result<Established, Failure> {
     let carrier = connected.transport.carrier();
     // Raw QUIC has no place for the path and the token: SETUP has, in the newer versions.
     let carried = carries_path(connected.transport.protocol());
@@ -135,13 +164,15 @@ pub(super) async fn attempt(
         client = client.with_expected(expected);
     }
     let transport = connected.transport;
+    let window = transport.clone();
     let session = time::timeout(SETUP_TIME, client.connect(transport.clone())).await;
     let session = session
         .unwrap_or(Err(moq_lite::Error::Timeout))
         .map_err(|error| Failure::negotiating(options, &error))?
-        .with_congestion_window(move || transport.congestion_window());
+        .with_congestion_window(move || window.congestion_window());
     Ok(Established {
         session: Arc::new(session),
+        transport,
         media: rooted,
         carrier,
     })
@@ -150,8 +181,15 @@ pub(super) async fn attempt(
 /// A session that stands.
 pub(super) struct Established {
     session: Arc<Session>,
+    transport: net::Transport,
     media: Rooted,
     carrier: net::Carrier,
+}
+
+/// How a session came to its end.
+enum End {
+    Closed(moq_lite::Result<()>),
+    Silent(Silence),
 }
 
 impl Established {
@@ -166,8 +204,8 @@ impl Established {
         }
     }
 
-    /// Returns when, and why, the session has ended.
-    async fn hold(self, context: &Context, host: &str) -> moq_lite::Result<()> {
+    /// Returns when, and why, the session has ended, or is of no more use.
+    async fn hold(self, context: &Context, host: &str, options: &net::ConnectOptions) -> End {
         let version = self.session.version_name();
         let _counted = context.session(&self.session, Origin::Url, host.to_owned(), self.carrier);
         context
@@ -179,7 +217,8 @@ impl Established {
         };
         context.tell(event).await;
         tokio::select! {
-            closed = self.session.closed() => closed,
+            closed = self.session.closed() => End::Closed(closed),
+            silence = doubt::lost(context, &self.transport, options) => End::Silent(silence),
             never = self.media.forward() => match never {},
         }
     }
@@ -240,6 +279,17 @@ impl Failure {
                     options.scrub(&error.to_string())
                 ),
             ),
+        }
+    }
+
+    fn silent(host: &str, lasted: Duration) -> Self {
+        Self {
+            class: net::Kind::Closed,
+            reason: format!(
+                "The connection to {host} was lost: no answer for {:.1} s",
+                lasted.as_secs_f32()
+            ),
+            heals: true,
         }
     }
 

@@ -78,7 +78,9 @@
 //! newest group has lasted for more than two seconds.
 //!
 //! A connection that is lost is made again, with growing pauses, until `max-reconnects` attempts in a row have failed;
-//! viewers go on with the groups that follow.
+//! viewers go on with the groups that follow. Where the server has not answered for about two seconds another connection is
+//! tried beside the one that there is, which is given up when the server answers there, or when nothing listens at its
+//! address any more: so a relay that is killed and started again is found at once, and a short outage loses nothing.
 //!
 //! # The end
 //!

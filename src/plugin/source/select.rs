@@ -113,7 +113,7 @@ impl Limits {
         };
         within(video.coded_width.map(u64::from), self.width)
             && within(video.coded_height.map(u64::from), self.height)
-            && within(video.bitrate, self.bitrate)
+            && within(video.common.bitrate, self.bitrate)
     }
 }
 
@@ -281,14 +281,14 @@ fn decoder(config: &Config) -> (String, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::{AudioConfig, VideoConfig};
+    use crate::media::{AudioConfig, VideoConfig, catalog::Common};
 
     fn video(width: u32, height: u32, bitrate: u64) -> Config {
         Config::Video(VideoConfig {
             codec: "avc3.42c01f".into(),
             coded_width: Some(width),
             coded_height: Some(height),
-            bitrate: Some(bitrate),
+            common: common(None, bitrate),
             ..Default::default()
         })
     }
@@ -296,10 +296,17 @@ mod tests {
     fn audio(label: Option<&str>, bitrate: u64) -> Config {
         Config::Audio(AudioConfig {
             codec: "opus".into(),
-            bitrate: Some(bitrate),
-            label: label.map(str::to_owned),
+            common: common(label, bitrate),
             ..Default::default()
         })
+    }
+
+    fn common(label: Option<&str>, bitrate: u64) -> Common {
+        Common {
+            bitrate: Some(bitrate),
+            label: label.map(str::to_owned),
+            ..Common::default()
+        }
     }
 
     /// The tracks that each slot may play.

@@ -25,7 +25,7 @@ fn video(config: &VideoConfig) -> Result<Codec, Error> {
         height: side(config.coded_height),
         ..Visual::default()
     };
-    let (btrt, pasp) = (btrt(config.bitrate), pasp(config));
+    let (btrt, pasp) = (btrt(config.common.bitrate), pasp(config));
     let codec = config.codec.as_str();
     Ok(match family(codec) {
         "avc1" => {
@@ -114,10 +114,11 @@ fn audio(config: &AudioConfig) -> Result<Codec, Error> {
         // The field has no room for more; readers take the codec's own word.
         sample_rate: u16::try_from(config.sample_rate).unwrap_or(0).into(),
     };
-    let btrt = btrt(config.bitrate);
+    let btrt = btrt(config.common.bitrate);
     let codec = config.codec.as_str();
     let esds = |object_type, raw: Option<Vec<u8>>| {
         let bitrate = config
+            .common
             .bitrate
             .map_or(0, |rate| u32::try_from(rate).unwrap_or(u32::MAX));
         Esds {

@@ -6,6 +6,7 @@ use super::{kind::Unit, template::codec_data};
 use crate::media::{
     AudioConfig, Config,
     aac::{Adts, AudioSpecificConfig},
+    catalog::Common,
     flac, mpeg_audio, opus, pcm,
 };
 
@@ -81,7 +82,7 @@ impl Audio {
                     codec: header.codec().into(),
                     sample_rate: header.sample_rate,
                     number_of_channels: header.channels.into(),
-                    jitter: milliseconds(header.samples, header.sample_rate),
+                    common: lasting(header.samples, header.sample_rate),
                     ..AudioConfig::default()
                 };
                 (Some(config), packet)
@@ -95,9 +96,12 @@ impl Audio {
     }
 }
 
-/// How long a packet of so many samples lasts, rounded up: it is sent when it is whole.
-fn milliseconds(samples: u32, rate: u32) -> Option<u32> {
-    (rate > 0).then(|| samples.saturating_mul(1000).div_ceil(rate))
+/// A packet of so many samples waits as long as it lasts: it is sent when it is whole.
+fn lasting(samples: u32, rate: u32) -> Common {
+    Common {
+        jitter: (rate > 0).then(|| samples.saturating_mul(1000).div_ceil(rate)),
+        ..Common::default()
+    }
 }
 
 fn aac(caps: &gst::StructureRef) -> Result<AudioConfig, String> {
@@ -124,7 +128,7 @@ fn from_asc(config: &AudioSpecificConfig, description: Option<Bytes>) -> AudioCo
         sample_rate: config.sample_rate,
         number_of_channels: config.channels.into(),
         description,
-        jitter: milliseconds(1024, config.sample_rate),
+        common: lasting(1024, config.sample_rate),
         ..AudioConfig::default()
     }
 }
@@ -201,9 +205,9 @@ fn flac(caps: &gst::StructureRef) -> Result<AudioConfig, String> {
         sample_rate: info.sample_rate,
         number_of_channels: info.channels.into(),
         description: Some(info.description()),
-        jitter: info
-            .block
-            .and_then(|samples| milliseconds(samples.into(), info.sample_rate)),
+        common: info.block.map_or_else(Common::default, |samples| {
+            lasting(samples.into(), info.sample_rate)
+        }),
         ..AudioConfig::default()
     })
 }

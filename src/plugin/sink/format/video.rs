@@ -166,12 +166,11 @@ impl Hints {
         }
     }
 
-    fn complete(&self, config: VideoConfig) -> VideoConfig {
-        VideoConfig {
-            // A frame may have to wait for the time of one before it is sent.
-            jitter: config.framerate.map(|rate| (1000.0 / rate).ceil() as u32),
-            ..config
-        }
+    fn complete(&self, mut config: VideoConfig) -> VideoConfig {
+        // A frame may have to wait for the time of one before it is sent.
+        let jitter = config.framerate.map(|rate| (1000.0 / rate).ceil() as u32);
+        config.common.jitter = jitter;
+        config
     }
 }
 
