@@ -241,6 +241,8 @@ impl Output {
 
     /// Tells downstream what follows: of another stream everything anew, else what changed.
     fn introduce(&mut self, next: Next) {
+        // Whoever chooses among streams has to know of one before it begins.
+        self.tell_collection();
         let pad = self.stream.pad();
         let id = next.identity.stream_id().unwrap_or_default();
         let other = self.identity.stream_id().as_deref() != Some(id.as_str());
