@@ -9,7 +9,7 @@ use gstmoq::{
         Catalog, Config, Container, Micros, VideoConfig, aac, av1,
         container::{Kind, Reader, Writer},
         flac,
-        fmp4::Demuxer,
+        fmp4::{Demuxer, Event},
         h264::{self, Format},
         h265, legacy, mpeg_audio, opus, pcm,
         video::Codec,
@@ -119,16 +119,25 @@ pub(crate) fn fmp4(data: &[u8]) {
     let Some((first, data)) = data.split_first() else {
         return;
     };
-    let mut demuxer = Demuxer::new();
-    for piece in data.chunks(usize::from(*first) * 16 + 1) {
-        if demuxer.push(Bytes::copy_from_slice(piece)).is_err() {
-            return;
+    for mut demuxer in [Demuxer::new(), Demuxer::with_fragments()] {
+        for piece in data.chunks(usize::from(*first) * 16 + 1) {
+            if demuxer.push(Bytes::copy_from_slice(piece)).is_err() {
+                break;
+            }
+            while let Some(event) = demuxer.next() {
+                match event {
+                    Event::Tracks(tracks) => {
+                        tracks.iter().for_each(|track| drop(demuxer.init(track.id)));
+                    }
+                    Event::Fragment(fragment) => {
+                        let _ = (fragment.head(0), fragment.head(i64::MAX), fragment.head(-1));
+                    }
+                    Event::Sample(_) => {}
+                }
+            }
         }
-        while let Some(event) = demuxer.next() {
-            drop(event);
-        }
+        let _ = demuxer.finish();
     }
-    let _ = demuxer.finish();
 }
 
 /// A catalog; one that can be read can be written and read again.

@@ -311,7 +311,12 @@ const RULES: &[Rule] = &[
     ),
     rule(&["moq_lite/model"], "crate::moq_lite", MODEL),
     rule(
-        &["moq_lite/coding", "moq_lite/path", "moq_lite/error"],
+        &[
+            "moq_lite/coding",
+            "moq_lite/path",
+            "moq_lite/error",
+            "moq_lite/redact",
+        ],
         "crate::moq_lite",
         &[
             "crate::moq_lite::coding",
@@ -335,6 +340,7 @@ const RULES: &[Rule] = &[
             "crate::moq_lite::Result",
             "crate::moq_lite::error",
             "crate::moq_lite::path",
+            "crate::moq_lite::redact",
         ],
     },
     rule(&["moq_lite/lite"], "crate::moq_lite::ietf", &[]),

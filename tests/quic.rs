@@ -1,8 +1,11 @@
 //! Client and server over real QUIC and WebTransport on the loopback interface.
 
+mod common;
+
 use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
+use common::versions::{EVERY, print_row};
 use gstmoq::{
     moq_lite::{
         ALPNS, Client, Error, Group, Origin, OriginConsumer, Server, Session, Track, carries_path,
@@ -57,11 +60,11 @@ struct Pair {
 }
 
 async fn pair(scheme: &str) -> Pair {
-    pair_over(scheme, &ALPNS).await
+    pair_of(scheme, &ALPNS, Client::new()).await
 }
 
 /// The client offers only these protocols.
-async fn pair_over(scheme: &str, protocols: &[&'static str]) -> Pair {
+async fn pair_of(scheme: &str, protocols: &[&'static str], client: Client) -> Pair {
     let mut listener = listener().await;
     let options = client_options(&listener, scheme, protocols);
     let (client_has, server_has) = (Origin::produce(), Origin::produce());
@@ -78,7 +81,7 @@ async fn pair_over(scheme: &str, protocols: &[&'static str]) -> Pair {
     };
     let client = async {
         let connected = connect(&options).await.unwrap();
-        Client::new()
+        client
             .with_publish(client_has.consumer)
             .with_consume(client_gets.producer)
             .connect(connected.transport)
@@ -97,8 +100,8 @@ async fn pair_over(scheme: &str, protocols: &[&'static str]) -> Pair {
     }
 }
 
-async fn frames_arrive(scheme: &str, protocols: &[&'static str], version: &str) {
-    let mut pair = pair_over(scheme, protocols).await;
+async fn frames_arrive(scheme: &str, protocols: &[&'static str], client: Client, version: &str) {
+    let mut pair = pair_of(scheme, protocols, client).await;
     assert_eq!(pair.client.version_name(), version);
     assert_eq!(pair.server.version_name(), version);
     for (producer, consumer) in [
@@ -143,34 +146,32 @@ async fn frames_arrive(scheme: &str, protocols: &[&'static str], version: &str) 
     }
 }
 
-/// What a client offers, and the version that comes of it.
-const OFFERS: &[(&[&str], &str)] = &[
-    (&["moq-lite-06"], "moq-lite-06"),
-    (&["moq-lite-05"], "moq-lite-05"),
-    (&["moq-lite-04"], "moq-lite-04"),
-    (&["moq-lite-03"], "moq-lite-03"),
-    (&["moql"], "moq-lite-02"),
-    (&["moq-00"], "moq-transport-14"),
-    (&ALPNS, "moq-lite-06"),
-];
-
 #[tokio::test]
-async fn frames_arrive_in_both_directions_in_every_version_over_either_binding() {
+async fn frames_arrive_in_both_directions_in_every_version_over_every_binding() {
     for scheme in ["https", "moqt"] {
-        for (protocols, version) in OFFERS {
-            frames_arrive(scheme, protocols, version).await;
-            println!("{scheme:>5}  {version}  both directions");
+        for forced in EVERY {
+            let client = Client::new().with_versions([forced.number]);
+            frames_arrive(scheme, &[forced.protocol], client, forced.name).await;
         }
+        frames_arrive(scheme, &ALPNS, Client::new(), EVERY[0].name).await;
+        print_row("our client and server publish and consume", scheme, &EVERY);
     }
-    // Without a sub-protocol SETUP decides.
-    frames_arrive("https", &[], "moq-lite-02").await;
+    // WebTransport without a sub-protocol: SETUP decides.
+    let (_, agreed) = EVERY.split_at(4);
+    for forced in agreed {
+        let client = Client::new().with_versions([forced.number]);
+        frames_arrive("https", &[], client, forced.name).await;
+    }
+    frames_arrive("https", &[], Client::new(), agreed[0].name).await;
+    let binding = "https without wt-protocol";
+    print_row("our client and server publish and consume", binding, agreed);
 }
 
 #[tokio::test]
 async fn a_path_reaches_the_server_where_the_version_carries_it() {
-    for (protocols, version) in OFFERS {
+    for forced in EVERY {
         let mut listener = listener().await;
-        let mut options = client_options(&listener, "moqt", protocols);
+        let mut options = client_options(&listener, "moqt", &[forced.protocol]);
         options.url.set_path("/room");
         options.token = Some("abc".into());
         let client = async {
@@ -182,13 +183,15 @@ async fn a_path_reaches_the_server_where_the_version_carries_it() {
                 let says = format!(
                     "the token cannot be sent: the server agreed on {}, which over raw QUIC has no place for it; use an \
                      https:// URL, whose request carries it",
-                    protocols[0]
+                    forced.protocol
                 );
                 assert_eq!(error.to_string(), says);
                 assert_eq!(error.kind(), Kind::Settings);
             }
             assert_eq!(ask.is_ok(), carries);
-            let client = Client::new().with_path(ask.ok().flatten());
+            let client = Client::new()
+                .with_versions([forced.number])
+                .with_path(ask.ok().flatten());
             let session = client.connect(connected.transport).await.unwrap();
             (session, carries)
         };
@@ -201,9 +204,9 @@ async fn a_path_reaches_the_server_where_the_version_carries_it() {
         let ((_client, carries), (_server, name, path)) =
             within(async { tokio::join!(client, server) }).await;
         let expected = carries.then(|| "/room?jwt=abc".to_owned());
-        assert_eq!((name, path), (*version, expected));
-        let without = ["moq-lite-02", "moq-lite-03", "moq-lite-04"];
-        assert_eq!(carries, !without.contains(version));
+        assert_eq!((name, path), (forced.name, expected));
+        let with = ["moq-lite-05", "moq-lite-06", "moq-transport-14"];
+        assert_eq!(carries, with.contains(&forced.name));
     }
 }
 

@@ -425,3 +425,16 @@ impl Random {
         (self.next() % limit as u64) as usize
     }
 }
+
+#[test]
+fn what_may_hold_a_token_is_not_shown() {
+    let uri = "https://elsewhere/room?jwt=secret#secret";
+    let shown = format!("{:?}", Goaway { uri: uri.into() });
+    assert_eq!(shown, r#"Goaway { uri: "https://elsewhere/room" }"#);
+    let setup = Setup {
+        path: Some("/room?jwt=secret".to_owned()),
+        ..Setup::default()
+    };
+    let shown = format!("{setup:?}");
+    assert!(shown.contains("/room") && !shown.contains("secret"));
+}

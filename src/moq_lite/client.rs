@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{
     AsPath, Error, OriginConsumer, OriginProducer, PathOwned, Session,
-    coding::Stream,
+    coding::{Stream, Versions},
     farewell, ietf, lite,
     lite::session::SETUP_TIMEOUT,
     roles::Roles,
@@ -23,6 +23,8 @@ pub struct Client {
     expect: Vec<PathOwned>,
     path: Option<String>,
     authority: Option<String>,
+    token: Option<String>,
+    versions: Option<Versions>,
 }
 
 impl Client {
@@ -60,12 +62,28 @@ impl Client {
         self
     }
 
+    /// Shows this token to a server of moq-transport, which has a place for it in its
+    /// SETUP on every transport. Other versions have it in the URL or in the query of
+    /// [`Self::with_path`] only. It is shown in no log.
+    pub fn with_token(mut self, token: impl Into<Option<String>>) -> Self {
+        self.token = token.into();
+        self
+    }
+
     /// Takes a broadcast to be there even though the server announces nothing, as
     /// some relays of moq-transport do: its tracks are asked for until they are
     /// there. May be called for several broadcasts. Servers of moq-lite announce, so
     /// those versions need no such help and take none.
     pub fn with_expected(mut self, path: impl AsPath) -> Self {
         self.expect.push(path.as_path().to_owned());
+        self
+    }
+
+    /// Speaks these versions only, of those in [`VERSIONS`](super::VERSIONS), and prefers
+    /// the first. What the protocol name of the transport has decided stays decided, so this
+    /// chooses among versions that share a name, and refuses a name that stands for none of them.
+    pub fn with_versions(mut self, versions: impl Into<Versions>) -> Self {
+        self.versions = Some(versions.into());
         self
     }
 
@@ -85,7 +103,7 @@ impl Client {
     ) -> Result<Session, Error> {
         let guard = CloseOnDrop::new(session);
         let transport = guard.transport();
-        let agreed = timeout(SETUP_TIMEOUT, negotiate(transport, self.parameters())).await;
+        let agreed = timeout(SETUP_TIMEOUT, self.negotiate(transport)).await;
         let (version, stream, limit) = match agreed.unwrap_or(Err(Error::Timeout)) {
             Ok(agreed) => agreed,
             Err(err) => {
@@ -122,8 +140,28 @@ impl Client {
         Ok(session)
     }
 
+    /// The version, the stream of SETUP where that agreed on it, and how many requests
+    /// the server allows in versions that count them.
+    async fn negotiate<S: web_transport_trait::Session>(
+        &self,
+        transport: &S,
+    ) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
+        let mut negotiation = Negotiation::of(transport.protocol())?;
+        if let Some(versions) = &self.versions {
+            negotiation = negotiation.only(versions)?;
+        }
+        match negotiation {
+            Negotiation::Direct(version) => Ok((version, None, 0)),
+            Negotiation::Setup(offered) => {
+                let (version, stream, limit) =
+                    exchange(transport, offered, self.parameters()?).await?;
+                Ok((version, Some(stream), limit))
+            }
+        }
+    }
+
     /// What is said of this side along with the versions.
-    fn parameters(&self) -> ietf::Parameters {
+    fn parameters(&self) -> Result<ietf::Parameters, Error> {
         let mut parameters = ietf::session::parameters();
         if let Some(path) = &self.path {
             parameters.set_bytes(ietf::ParameterBytes::Path, path.clone().into());
@@ -131,22 +169,10 @@ impl Client {
         if let Some(authority) = &self.authority {
             parameters.set_bytes(ietf::ParameterBytes::Authority, authority.clone().into());
         }
-        parameters
-    }
-}
-
-/// The version, the stream of SETUP where that agreed on it, and how many requests
-/// the server allows in versions that count them.
-async fn negotiate<S: web_transport_trait::Session>(
-    transport: &S,
-    parameters: ietf::Parameters,
-) -> Result<(Version, Option<Stream<S, ()>>, u64), Error> {
-    match Negotiation::of(transport.protocol())? {
-        Negotiation::Direct(version) => Ok((version, None, 0)),
-        Negotiation::Setup(offered) => {
-            let (version, stream, limit) = exchange(transport, offered, parameters).await?;
-            Ok((version, Some(stream), limit))
+        if let Some(token) = &self.token {
+            ietf::token::set(&mut parameters, token)?;
         }
+        Ok(parameters)
     }
 }
 

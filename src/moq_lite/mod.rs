@@ -104,7 +104,7 @@
 //! | moq-lite-03 | `0xff0dad03` | `moq-lite-03` | by the name |
 //! | moq-lite-02 | `0xff0dad02` | `moql` or none | SETUP |
 //! | moq-lite-01 | `0xff0dad01` | `moql` or none | SETUP |
-//! | moq-transport-14 | `0xff00000e` | `moq-00`, `moql` or none | SETUP |
+//! | moq-transport-14 | `0xff00000e` | `moq-00` or none | SETUP |
 //!
 //! [`ALPNS`] and [`VERSIONS`] list them, the preferred first.
 //!
@@ -162,6 +162,7 @@ pub mod lite;
 mod model;
 mod order;
 mod path;
+mod redact;
 mod roles;
 mod server;
 mod session;

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{
     Error, Limits, OriginConsumer, OriginProducer, Session,
     client::CloseOnDrop,
-    coding::Stream,
+    coding::{Stream, Versions},
     ietf::{self, ParameterBytes},
     lite,
     lite::session::SETUP_TIMEOUT,
@@ -21,6 +21,7 @@ use super::{
 #[derive(Clone, Default)]
 pub struct Server {
     roles: Roles,
+    versions: Option<Versions>,
 }
 
 impl Server {
@@ -39,6 +40,13 @@ impl Server {
     /// publish is asked for.
     pub fn with_consume(mut self, consume: impl Into<Option<OriginProducer>>) -> Self {
         self.roles.consume = consume.into();
+        self
+    }
+
+    /// Speaks these versions only, of those in [`VERSIONS`](super::VERSIONS). Among those that
+    /// the client offers as well, its order counts.
+    pub fn with_versions(mut self, versions: impl Into<Versions>) -> Self {
+        self.versions = Some(versions.into());
         self
     }
 
@@ -71,7 +79,7 @@ impl Server {
         session: S,
     ) -> Result<Request<S>, Error> {
         let mut guard = CloseOnDrop::new(session);
-        let found = timeout(SETUP_TIMEOUT, negotiate(guard.transport())).await;
+        let found = timeout(SETUP_TIMEOUT, self.negotiate(guard.transport())).await;
         let (version, stream, offer) = match found.unwrap_or(Err(Error::Timeout)) {
             Ok(found) => found,
             Err(err) => return Err(guard.refuse(err)),
@@ -83,14 +91,46 @@ impl Server {
             Ok(Err(err)) => return Err(guard.refuse(err)),
             Err(_) => return Err(guard.refuse(Error::Timeout)),
         };
+        let token = match shown_token(version, offer.as_ref()) {
+            Ok(token) => token,
+            Err(err) => return Err(guard.refuse(err)),
+        };
         Ok(Request {
             guard,
             version,
             stream,
             offer,
             setup,
+            token,
             limits: Limits::default(),
         })
+    }
+
+    /// The version, the stream of SETUP that is still to be answered, and what the
+    /// client said there.
+    async fn negotiate<S: web_transport_trait::Session>(
+        &self,
+        transport: &S,
+    ) -> Result<(Version, Option<Stream<S, ()>>, Option<ClientSetup>), Error> {
+        let mut negotiation = Negotiation::of(transport.protocol())?;
+        if let Some(versions) = &self.versions {
+            negotiation = negotiation.only(versions)?;
+        }
+        let known = match negotiation {
+            Negotiation::Direct(version) => return Ok((version, None, None)),
+            Negotiation::Setup(known) => known,
+        };
+        let mut stream = Stream::accept(transport, ()).await?;
+        stream.writer.set_priority(i32::MAX);
+        let offer: ClientSetup = stream.reader.decode().await?;
+        // The client's order counts.
+        let mut offered = offer.versions.iter();
+        let chosen =
+            offered.find_map(|number| known.iter().find(|version| version.coding() == *number));
+        let Some(&chosen) = chosen else {
+            return Err(Error::Version(offer.versions, Version::numbers(&known)));
+        };
+        Ok((chosen, Some(stream), Some(offer)))
     }
 }
 
@@ -102,6 +142,7 @@ pub struct Request<S: web_transport_trait::Session> {
     /// What the client said in the SETUP exchange, if there was one.
     offer: Option<ClientSetup>,
     setup: Option<lite::Setup>,
+    token: Option<String>,
     limits: Limits,
 }
 
@@ -121,6 +162,12 @@ impl<S: web_transport_trait::Session> Request<S> {
             }
             _ => self.setup.as_ref().and_then(|setup| setup.path.as_deref()),
         }
+    }
+
+    /// The token that the client shows in the SETUP of moq-transport. The query of the
+    /// URL, or of [`Self::path`], may hold another.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Bounds what the client may have at a time.
@@ -149,6 +196,7 @@ impl<S: web_transport_trait::Session> Request<S> {
             mut stream,
             offer,
             setup,
+            token: _,
             limits,
         } = self;
         let answered = timeout(SETUP_TIMEOUT, answer(stream.as_mut(), version)).await;
@@ -193,27 +241,12 @@ impl<S: web_transport_trait::Session> Request<S> {
         self.guard.refuse(err);
     }
 }
-
-/// The version, the stream of SETUP where that is to be answered, and what the
-/// client said there.
-async fn negotiate<S: web_transport_trait::Session>(
-    transport: &S,
-) -> Result<(Version, Option<Stream<S, ()>>, Option<ClientSetup>), Error> {
-    let known = match Negotiation::of(transport.protocol())? {
-        Negotiation::Direct(version) => return Ok((version, None, None)),
-        Negotiation::Setup(known) => known,
-    };
-    let mut stream = Stream::accept(transport, ()).await?;
-    stream.writer.set_priority(i32::MAX);
-    let offer: ClientSetup = stream.reader.decode().await?;
-    // The client's order counts.
-    let mut offered = offer.versions.iter();
-    let chosen =
-        offered.find_map(|number| known.iter().find(|version| version.coding() == *number));
-    let Some(&chosen) = chosen else {
-        return Err(Error::Version(offer.versions, Version::numbers(&known)));
-    };
-    Ok((chosen, Some(stream), Some(offer)))
+/// What the client shows along with the versions.
+fn shown_token(version: Version, offer: Option<&ClientSetup>) -> Result<Option<String>, Error> {
+    match (version, offer) {
+        (Version::Ietf(_), Some(offer)) => ietf::token::get(&offer.parameters),
+        _ => Ok(None),
+    }
 }
 
 /// What the client says about itself, in the versions in which it does.

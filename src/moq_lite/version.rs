@@ -118,6 +118,27 @@ impl Negotiation {
             Error::Version(Versions::default(), Version::numbers(&ours))
         })
     }
+
+    /// Those of `versions` that are left, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Version`] when none is.
+    pub(crate) fn only(self, versions: &Versions) -> Result<Self, Error> {
+        let left = match &self {
+            Self::Direct(version) => std::slice::from_ref(version),
+            Self::Setup(offered) => offered,
+        };
+        let wanted = versions.iter().filter_map(|&wanted| {
+            let found = left.iter().find(|version| version.coding() == wanted);
+            found.copied()
+        });
+        let chosen: Vec<_> = wanted.collect();
+        match self {
+            _ if chosen.is_empty() => Err(Error::Version(versions.clone(), Version::numbers(left))),
+            Self::Direct(version) => Ok(Self::Direct(version)),
+            Self::Setup(_) => Ok(Self::Setup(chosen)),
+        }
+    }
 }
 
 /// Whether [`super::Client::with_path`] reaches the server on a transport with

@@ -49,6 +49,16 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// The token that the URL of the request carries: [`token`](Self::token), or else the one in the query of `url`.
+    pub fn shown_token(&self) -> Option<String> {
+        let set = self.token.clone().filter(|token| !token.is_empty());
+        set.or_else(|| {
+            let mut pairs = self.url.query_pairs();
+            let found = pairs.find(|(name, value)| name == "jwt" && !value.is_empty());
+            found.map(|(_, token)| token.into_owned())
+        })
+    }
+
     /// Words of the server fit to print: one line, bounded, without the token.
     pub fn scrub(&self, words: &str) -> String {
         let words = scrub(words, self.token.as_deref());

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Error, Publisher, TrackOptions, TrackWriter};
-use crate::media::{Config, container::Writer};
+use crate::media::{Config, container::Writer, fmp4::Init};
 
 /// A source of tracks. Dropping it says that nothing more is to come from it.
 pub struct Input {
@@ -36,10 +36,20 @@ impl Input {
     pub fn track_with(
         &mut self,
         options: &TrackOptions,
+        config: Config,
+    ) -> Result<TrackWriter, Error> {
+        self.track_of(options, config, None)
+    }
+
+    /// Begins a track of a movie that begins with `init`. Otherwise as [`track_with`](Self::track_with).
+    pub fn track_of(
+        &mut self,
+        options: &TrackOptions,
         mut config: Config,
+        init: Option<&Init>,
     ) -> Result<TrackWriter, Error> {
         let layout = options.container;
-        let container = Writer::new(layout, &mut config)?;
+        let container = Writer::with_init(layout, &mut config, init)?;
         let track = self.publisher.state().create(options, &config)?;
         let publisher = self.publisher.clone();
         let mut writer = TrackWriter::new(publisher, track, config, layout, container);

@@ -1,9 +1,9 @@
 //! What a track turns out to be: its bit rate, frame rate and reordering.
 //!
 //! The first two seconds are measured, and that is all: a catalog that follows every change makes
-//! players subscribe again and again.
+//! players subscribe again and again. Only fragments that become longer are told of later.
 
-use crate::media::Micros;
+use crate::media::{Micros, container::Sample};
 
 use super::Details;
 
@@ -17,6 +17,8 @@ pub(super) struct Measure {
     newest: u64,
     reorder: u64,
     done: bool,
+    /// How long the longest fragment is that was told of, in ms.
+    fragment: u32,
 }
 
 impl Measure {
@@ -43,11 +45,33 @@ impl Measure {
             return None;
         }
         let rate = (self.samples * SECOND) as f64 / elapsed as f64;
+        let jitter = ((SECOND as f64 / rate + self.reorder as f64) / 1000.0).ceil() as u32;
         let most = self.bytes.iter().max().copied().unwrap_or(0);
         Some(Details {
             bitrate: Some(rounded_up(most * 8)),
             framerate: Some(plain(rate)),
-            jitter: Some(((SECOND as f64 / rate + self.reorder as f64) / 1000.0).ceil() as u32),
+            jitter: Some(jitter.max(self.fragment)),
+            ..Details::default()
+        })
+    }
+
+    /// Takes a fragment, which is sent when its last sample is there. Gives how long the first one waits where that
+    /// is longer than was said.
+    pub(super) fn wait(&mut self, samples: &[Sample]) -> Option<Details> {
+        let (first, last) = (samples.first()?, samples.last()?);
+        if samples.len() < 2 {
+            return None;
+        }
+        let time = |sample: &Sample| sample.dts.unwrap_or(sample.timestamp).as_micros();
+        let step = time(last).saturating_sub(time(&samples[samples.len() - 2]));
+        let length = time(last).saturating_sub(time(first)) + step;
+        let millis = u32::try_from(length.div_ceil(1000)).ok()?;
+        if millis <= self.fragment + self.fragment / 4 {
+            return None;
+        }
+        self.fragment = millis;
+        Some(Details {
+            jitter: Some(millis),
             ..Details::default()
         })
     }

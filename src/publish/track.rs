@@ -10,6 +10,7 @@ use crate::{
         Config, Micros,
         catalog::Kind,
         container::{self, Sample, Writer},
+        fmp4::{Fragment, Init},
     },
     moq_lite::{self, GroupProducer, Track, TrackProducer},
 };
@@ -144,15 +145,17 @@ impl TrackWriter {
     /// Video begins a group with each keyframe, in decode order; how other samples are grouped is up to the
     /// [`Policy`]. Timestamps are written as they are, also where they jump back.
     pub fn write(&mut self, sample: Sample, now: Instant) -> Result<bool, Error> {
-        self.write_part(smallvec![sample], now)
+        self.write_part(smallvec![sample], None, now)
     }
 
     /// Appends samples that belong together, in decode order; `false` if some were dropped. They become one frame,
     /// or one for each group of pictures that begins among them, where the container [keeps](Self::keeps_fragments)
-    /// fragments; elsewhere it is as if they were [written](Self::write) one by one.
+    /// fragments; elsewhere it is as if they were [written](Self::write) one by one. Where they are all that lay in
+    /// `fragment`, and the track was begun with what its movie begins with, the frame is that fragment as it was.
     pub fn write_fragment(
         &mut self,
         samples: impl IntoIterator<Item = Sample>,
+        fragment: Option<&Fragment>,
         now: Instant,
     ) -> Result<bool, Error> {
         let mut part: SmallVec<[Sample; 1]> = SmallVec::new();
@@ -160,18 +163,23 @@ impl TrackWriter {
         for sample in samples {
             let begins = self.is_video() && sample.keyframe;
             if !part.is_empty() && (begins || !self.keeps_fragments()) {
-                all &= self.write_part(std::mem::take(&mut part), now)?;
+                all &= self.write_part(std::mem::take(&mut part), None, now)?;
             }
             part.push(sample);
         }
         if !part.is_empty() {
-            all &= self.write_part(part, now)?;
+            all &= self.write_part(part, fragment, now)?;
         }
         Ok(all)
     }
 
     /// Appends samples of one group, of which the first may begin it.
-    fn write_part(&mut self, samples: SmallVec<[Sample; 1]>, now: Instant) -> Result<bool, Error> {
+    fn write_part(
+        &mut self,
+        samples: SmallVec<[Sample; 1]>,
+        fragment: Option<&Fragment>,
+        now: Instant,
+    ) -> Result<bool, Error> {
         let Some(first) = samples.first() else {
             return Ok(true);
         };
@@ -189,7 +197,19 @@ impl TrackWriter {
             self.stats.bytes += size as u64;
             measured = self.measure.add(sample.timestamp, size).or(measured);
         }
-        for frame in self.container.write(samples)? {
+        if self.layout == container::Kind::Cmaf {
+            // The first sample waits for the last.
+            measured = match (self.measure.wait(&samples), measured) {
+                (Some(waits), Some(measured)) => Some(waits.or(&measured)),
+                (waits, measured) => waits.or(measured),
+            };
+        }
+        let passed = fragment.and_then(|fragment| self.container.pass(&samples, fragment));
+        let frames = match passed {
+            Some(frame) => smallvec![frame],
+            None => self.container.write(samples)?,
+        };
+        for frame in frames {
             match group.producer.write_frame_at(frame.timestamp, frame.chunks) {
                 Ok(()) => {}
                 Err(moq_lite::Error::TooLarge) => {
@@ -207,7 +227,7 @@ impl TrackWriter {
         }
         match measured {
             Some(measured) => {
-                self.measured = measured;
+                self.measured = measured.or(&self.measured);
                 self.list(now);
             }
             None => self.publisher.state().announce(now),
@@ -277,8 +297,18 @@ impl TrackWriter {
 
     /// Changes the configuration in the catalog. Where decoders have to begin anew, the next sample must be a
     /// keyframe.
-    pub fn configure(&mut self, mut config: Config, now: Instant) -> Result<(), Error> {
-        self.container.configure(self.layout, &mut config)?;
+    pub fn configure(&mut self, config: Config, now: Instant) -> Result<(), Error> {
+        self.configure_of(config, None, now)
+    }
+
+    /// Of a track of a movie that begins with `init` now. Otherwise as [`configure`](Self::configure).
+    pub fn configure_of(
+        &mut self,
+        mut config: Config,
+        init: Option<&Init>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        self.container.configure(self.layout, &mut config, init)?;
         if !same_decoder(&self.config, &config) {
             self.interrupt();
         }

@@ -1,7 +1,9 @@
 //! What the tests share: bounded waiting, futures polled by hand, a transport in memory.
-#![allow(dead_code)] // every test file uses its own part
+#![allow(dead_code, unused_imports)] // every test file uses its own part
 
 pub(crate) mod transport;
+pub(crate) mod versions;
+pub(crate) mod waiting;
 
 use std::{
     pin::{Pin, pin},
@@ -11,19 +13,10 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// The longest that a test waits for something that must happen.
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// What `future` gives; the test fails when that takes too long. Under paused
-/// time this notices at once that nothing can happen any more.
-pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("this should have happened by now")
-}
+pub(crate) use waiting::{LIMIT, within};
 
 /// Runs a future on this thread, without any runtime.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {

@@ -6,9 +6,12 @@ mod contention;
 #[path = "../common/fmp4.rs"]
 mod fmp4;
 mod formats;
+mod fragments;
 mod pace;
 mod sink;
 mod stress;
 mod support;
 mod time;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod wallclock;

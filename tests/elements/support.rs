@@ -250,6 +250,15 @@ impl Viewer {
         })
     }
 
+    /// The first frame of the next group as it is.
+    pub(crate) fn frame(&self, track: &mut TrackConsumer) -> Bytes {
+        self.within(async {
+            let group = track.recv_group().await.expect("no error");
+            let frame = group.expect("a group").read_frame().await;
+            frame.expect("no error").expect("a frame")
+        })
+    }
+
     /// Waits until the session has ended, and the broadcast with it.
     pub(crate) fn ended(&self) {
         let _ = self.within(self.session.closed());

@@ -1,9 +1,12 @@
 //! Our client and our server.
 
-use gstmoq::moq_lite::{Error, Track};
+use gstmoq::moq_lite::{Client, Error, Server, Track};
 
 use crate::{
-    common::within,
+    common::{
+        transport::{self, Config},
+        within,
+    },
     peer::{announced, config, pair},
 };
 
@@ -96,4 +99,36 @@ async fn goaway_is_told_and_the_session_goes_on() {
     let _broadcast = server.has.create_broadcast("cam").unwrap();
     announced(&client.sees, "cam").await;
     assert_eq!(link.end(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_shown_the_token_of_its_client() {
+    let shown = |protocol: &'static str, client: Client| async move {
+        let config = Config {
+            protocol: Some(protocol),
+            ..Config::default()
+        };
+        let (ours, theirs, link) = transport::connect(config);
+        let asking = async {
+            let request = Server::new().request(theirs).await;
+            request.map(|request| request.token().map(str::to_owned))
+        };
+        let both = async { tokio::join!(client.connect(ours), asking) };
+        let (_, token) = within(both).await;
+        let written = link.records().iter().any(|record| {
+            let mut windows = record.written.windows(6);
+            windows.any(|bytes| bytes == b"secret")
+        });
+        (token, written)
+    };
+    let client = Client::new().with_token("secret".to_owned());
+    let (token, written) = shown("moq-00", client.clone()).await;
+    assert_eq!((token.unwrap().as_deref(), written), (Some("secret"), true));
+    // Where there is no place for it, it is not sent.
+    for protocol in ["moql", "moq-lite-06"] {
+        let (token, written) = shown(protocol, client.clone()).await;
+        assert_eq!((token.unwrap(), written), (None, false));
+    }
+    let (token, _) = shown("moq-00", Client::new()).await;
+    assert_eq!(token.unwrap(), None);
 }

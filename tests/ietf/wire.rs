@@ -415,6 +415,11 @@ fn parameters_are_few_and_not_twice() {
     let twice = hex("02 02 01 02 01");
     let result = Parameters::decode(&mut &twice[..], V);
     assert!(matches!(result, Err(DecodeError::Duplicate)));
+    // Tokens may be several; the first counts.
+    let tokens = hex("02 03 03 03 00 61 03 03 03 00 62");
+    let result = Parameters::decode(&mut &tokens[..], V).unwrap();
+    let token = result.get_bytes(ParameterBytes::AuthorizationToken);
+    assert_eq!(token, Some(&b"\x03\0a"[..]));
     let many = hex("40 41");
     let result = Parameters::decode(&mut &many[..], V);
     assert!(matches!(result, Err(DecodeError::TooMany)));
@@ -432,4 +437,19 @@ fn hex(text: &str) -> Vec<u8> {
     bytes
         .map(|byte| u8::from_str_radix(byte, 16).unwrap())
         .collect()
+}
+
+#[test]
+fn what_may_hold_a_token_is_not_shown() {
+    let message = GoAway {
+        new_session_uri: "https://elsewhere/room?jwt=secret".into(),
+    };
+    let shown = format!("{message:?}");
+    assert_eq!(
+        shown,
+        r#"GoAway { new_session_uri: "https://elsewhere/room" }"#
+    );
+    let mut parameters = Parameters::default();
+    parameters.set_bytes(ParameterBytes::AuthorizationToken, b"secret".to_vec());
+    assert!(!format!("{parameters:?}").contains(&format!("{:?}", b"secret")));
 }

@@ -6,7 +6,6 @@ use std::{
     io::{Read, Write},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
-    time::Duration,
 };
 
 use gstmoq::{
@@ -21,14 +20,7 @@ use url::Url;
 use crate::pem::pem;
 use crate::program::Program;
 use crate::relay::{Relay, free_port, program};
-
-/// Waits for what a peer must do before long.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future)
-        .await
-        .expect("it takes too long")
-}
+use crate::waiting::within;
 
 /// A moq-relay-ietf of its own, with a certificate of its own.
 struct IetfRelay {

@@ -14,6 +14,8 @@ mod ietf;
 #[path = "../pipelines/media.rs"]
 mod media;
 #[cfg(feature = "plugin")]
+mod muxers;
+#[cfg(feature = "plugin")]
 mod outages;
 #[path = "../common/pem.rs"]
 mod pem;
@@ -27,4 +29,8 @@ mod seed;
 mod support;
 mod token;
 mod transport;
+#[path = "../common/versions.rs"]
+mod versions;
+#[path = "../common/waiting.rs"]
+mod waiting;
 mod websocket;

@@ -7,8 +7,9 @@ use gstmoq::moq_lite::Track;
 
 use crate::{
     relay::Relay,
-    support::{LIMIT, Pipeline, live_video},
+    support::{Pipeline, live_video},
     transport::{Peer, peer, within},
+    waiting::wait_until,
 };
 
 /// The number of the next group of the broadcast that the relay has anew.
@@ -35,10 +36,7 @@ fn sessions(sink: &gst::Element) -> u64 {
 /// How long the sink takes to notice that the relay is another one, and to connect to it.
 #[track_caller]
 fn reconnects(sink: &gst::Element, before: u64, killed: Instant) -> Duration {
-    while sessions(sink) == before {
-        assert!(killed.elapsed() < LIMIT, "it never connected again");
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
+    wait_until("it connects again", || sessions(sink) != before);
     killed.elapsed()
 }
 

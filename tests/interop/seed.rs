@@ -18,72 +18,81 @@ use gstmoq::{
 use tokio::{sync::mpsc, task::JoinHandle};
 use url::Url;
 
-use crate::relay::program;
+use crate::{
+    relay::program,
+    versions::{EVERY, Forced, print_row},
+};
 
-/// Bindings, what is offered, and the version that comes of it.
-const CASES: &[(&str, &str, &str)] = &[
-    ("https", "moql", "moq-lite-02"),
-    ("moqt", "moql", "moq-lite-02"),
-    ("https", "moq-00", "moq-transport-14"),
-    ("moqt", "moq-00", "moq-transport-14"),
-];
+/// What it speaks. It offers all of them where it may: our side insists on one.
+const SPOKEN: &[Forced] = EVERY.split_at(4).1;
+
+fn cases() -> impl Iterator<Item = (&'static str, Forced)> {
+    let spoken = SPOKEN.iter();
+    spoken.flat_map(|&version| ["https", "moqt"].map(|scheme| (scheme, version)))
+}
+
+fn print_rows(who: &str) {
+    for scheme in ["https", "moqt"] {
+        print_row(who, scheme, SPOKEN);
+    }
+}
 
 #[tokio::test]
 async fn the_first_generation_publishes_to_our_server() {
-    for (scheme, protocol, version) in CASES {
+    for (scheme, version) in cases() {
         let mut server = Port::open().await;
         let seed = Seed::start(&[
             "publish",
             "connect",
             &server.url(scheme),
-            protocol,
+            version.protocol,
             "room/cam",
         ]);
-        let peer = server.peer().await;
-        assert_eq!(peer.session.version_name(), *version);
+        let peer = server.peer(version).await;
+        assert_eq!(peer.session.version_name(), version.name);
         reads(peer, seed).await;
-        println!("{scheme:>5}  {version}  it publishes, our server reads");
     }
+    print_rows("moq-lite 0.12.0: it publishes, our server reads");
 }
 
 #[tokio::test]
 async fn the_first_generation_reads_from_our_server() {
-    for (scheme, protocol, version) in CASES {
+    for (scheme, version) in cases() {
         let mut server = Port::open().await;
         let seed = Seed::start(&[
             "subscribe",
             "connect",
             &server.url(scheme),
-            protocol,
+            version.protocol,
             "room/cam",
         ]);
-        let peer = server.peer().await;
-        assert_eq!(peer.session.version_name(), *version);
+        let peer = server.peer(version).await;
+        assert_eq!(peer.session.version_name(), version.name);
         is_read(peer, seed).await;
-        println!("{scheme:>5}  {version}  it reads, our server publishes");
     }
+    print_rows("moq-lite 0.12.0: it reads, our server publishes");
 }
 
 #[tokio::test]
 async fn our_client_reads_from_a_server_of_the_first_generation() {
-    for (scheme, protocol, version) in CASES {
-        let mut seed = Seed::start(&["publish", "listen", protocol, "room/cam"]);
-        let peer = dial(&mut seed, scheme, protocol).await;
-        assert_eq!(peer.session.version_name(), *version);
+    for (scheme, version) in cases() {
+        let mut seed = Seed::start(&["publish", "listen", version.protocol, "room/cam"]);
+        let peer = dial(&mut seed, scheme, version).await;
+        assert_eq!(peer.session.version_name(), version.name);
         reads(peer, seed).await;
-        println!("{scheme:>5}  {version}  its server publishes, our client reads");
     }
+    print_rows("moq-lite 0.12.0: its server publishes, our client reads");
 }
 
 #[tokio::test]
 async fn our_client_publishes_to_a_server_of_the_first_generation() {
-    for (scheme, protocol, version) in CASES {
-        let mut seed = Seed::start(&["subscribe", "listen", protocol, "room/cam"]);
-        let peer = dial(&mut seed, scheme, protocol).await;
-        assert_eq!(peer.session.version_name(), *version);
+    for (scheme, version) in cases() {
+        let mut seed = Seed::start(&["subscribe", "listen", version.protocol, "room/cam"]);
+        let peer = dial(&mut seed, scheme, version).await;
+        assert_eq!(peer.session.version_name(), version.name);
         is_read(peer, seed).await;
-        println!("{scheme:>5}  {version}  its server reads, our client publishes");
     }
+    print_rows("moq-lite 0.12.0: its server reads, our client publishes");
 }
 
 /// Frames arrive while their group is still written, then its end, another group, the end of the track and the end of the
@@ -189,10 +198,11 @@ impl Port {
         format!("{scheme}://127.0.0.1:{}/", self.port)
     }
 
-    async fn peer(&mut self) -> Peer {
+    async fn peer(&mut self, version: Forced) -> Peer {
         let transport = within(self.accepted.recv()).await.unwrap();
         let (has, sees) = (Origin::produce(), Origin::produce());
         let server = Server::new()
+            .with_versions([version.number])
             .with_publish(has.consumer)
             .with_consume(sees.producer);
         Peer {
@@ -210,7 +220,7 @@ impl Drop for Port {
 }
 
 /// Our client at the port that the peer says.
-async fn dial(seed: &mut Seed, scheme: &str, protocol: &'static str) -> Peer {
+async fn dial(seed: &mut Seed, scheme: &str, version: Forced) -> Peer {
     let said = seed.says().await;
     let port = said.strip_prefix("listening ").expect(&said);
     let options = ConnectOptions {
@@ -225,11 +235,12 @@ async fn dial(seed: &mut Seed, scheme: &str, protocol: &'static str) -> Peer {
             enabled: false,
             ..WebSocket::default()
         },
-        protocols: vec![protocol],
+        protocols: vec![version.protocol],
     };
     let connected = within(connect(&options)).await.unwrap();
     let (has, sees) = (Origin::produce(), Origin::produce());
     let client = Client::new()
+        .with_versions([version.number])
         .with_publish(has.consumer)
         .with_consume(sees.producer);
     Peer {

@@ -77,6 +77,7 @@ async fn session(options: &ConnectOptions) -> Result<Peer, Error> {
     let client = Client::new()
         .with_publish(has.consumer)
         .with_consume(sees.producer)
+        .with_token(options.shown_token())
         .with_path(connected.ask(carries_path(protocol)).unwrap());
     Ok(Peer {
         session: within(client.connect(connected.transport)).await?,

@@ -1,7 +1,5 @@
 //! Our client against moq-relay.
 
-use std::{future::Future, time::Duration};
-
 use gstmoq::{
     moq_lite::{
         ALPNS, Client, Origin, OriginConsumer, OriginProducer, Session, Track, TrackConsumer,
@@ -11,14 +9,12 @@ use gstmoq::{
 };
 use url::Url;
 
-use crate::relay::Relay;
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future)
-        .await
-        .expect("it takes too long")
-}
+pub(crate) use crate::waiting::within;
+use crate::{
+    relay::Relay,
+    versions::{EVERY, Forced, print_row},
+    waiting::eventually,
+};
 
 /// A session with the relay, what it sees and what it offers.
 pub(crate) struct Peer {
@@ -34,12 +30,21 @@ pub(crate) async fn peer(url: &str) -> Peer {
 
 /// Offers only these protocols.
 async fn peer_over(url: &str, protocols: &[&'static str]) -> Peer {
-    let websocket = WebSocket {
-        enabled: false,
-        ..WebSocket::default()
-    };
-    peer_with(url, protocols, websocket).await
+    peer_with(url, protocols, QUIC_ONLY, Client::new()).await
 }
+
+/// Speaks this version or none.
+async fn peer_in(url: &str, version: Forced) -> Peer {
+    let client = Client::new().with_versions([version.number]);
+    let peer = peer_with(url, &[version.protocol], QUIC_ONLY, client).await;
+    assert_eq!(peer.session.version_name(), version.name);
+    peer
+}
+
+const QUIC_ONLY: WebSocket = WebSocket {
+    enabled: false,
+    head_start: std::time::Duration::ZERO,
+};
 
 pub(crate) fn options(
     url: &str,
@@ -59,13 +64,18 @@ pub(crate) fn options(
     }
 }
 
-pub(crate) async fn peer_with(url: &str, protocols: &[&'static str], websocket: WebSocket) -> Peer {
+pub(crate) async fn peer_with(
+    url: &str,
+    protocols: &[&'static str],
+    websocket: WebSocket,
+    client: Client,
+) -> Peer {
     let options = options(url, protocols, websocket);
     let (has, sees) = (Origin::produce(), Origin::produce());
     let connected = within(connect(&options)).await.unwrap();
     let carrier = connected.transport.carrier();
     let protocol = web_transport_trait::Session::protocol(&connected.transport);
-    let client = Client::new()
+    let client = client
         .with_publish(has.consumer)
         .with_consume(sees.producer)
         .with_path(connected.ask(carries_path(protocol)).unwrap());
@@ -119,10 +129,8 @@ async fn the_relay_carries_frames_in_both_orders_of_starting() {
     assert_eq!(publisher.session.version_name(), "moq-lite-06");
     assert_eq!(publisher.carrier, Carrier::WebTransport);
     // The relay says how much it could send.
-    within(async {
-        while late.session.stats().receive_rate.is_none() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+    eventually("it is told", async || {
+        late.session.stats().receive_rate.is_some()
     })
     .await;
 }
@@ -147,46 +155,38 @@ async fn the_relay_carries_the_end_of_a_track() {
     within(unused).await;
 }
 
-/// What a client offers, and the version that comes of it.
-const OFFERS: &[(&str, &str)] = &[
-    ("moq-lite-06", "moq-lite-06"),
-    ("moq-lite-05", "moq-lite-05"),
-    ("moq-lite-04", "moq-lite-04"),
-    ("moq-lite-03", "moq-lite-03"),
-    ("moql", "moq-lite-02"),
-    ("moq-00", "moq-transport-14"),
-];
-
 #[tokio::test]
 async fn the_relay_carries_frames_in_every_version_over_either_binding() {
     let mut relay = Relay::start();
     let mut cases = tokio::task::JoinSet::new();
-    for &(protocol, version) in OFFERS {
+    for version in EVERY {
         for scheme in ["http", "moqt"] {
-            cases.spawn(carries(relay.port, scheme, protocol, version));
+            cases.spawn(carries(relay.port, scheme, version));
         }
     }
     while let Some(case) = cases.join_next().await {
         case.unwrap();
     }
-    for (_, version) in OFFERS {
-        relay.wait_for_log(version);
+    for version in EVERY {
+        relay.wait_for_log(version.name);
+    }
+    for binding in ["webtransport", "quic"] {
+        print_row("moq-relay between ours", binding, &EVERY);
     }
 }
 
-async fn carries(port: u16, scheme: &str, protocol: &'static str, version: &str) {
+async fn carries(port: u16, scheme: &str, version: Forced) {
     let url = format!("{scheme}://127.0.0.1:{port}/anon");
     // Where the path has no place the relay's root is empty.
-    let rooted = scheme == "http" || carries_path(Some(protocol));
+    let rooted = scheme == "http" || carries_path(Some(version.protocol));
     let prefix = if rooted { "" } else { "anon/" };
-    let name = format!("{scheme}-{version}");
+    let name = format!("{scheme}-{}", version.name);
     let path = format!("{prefix}{name}");
-    let publisher = peer_over(&url, &[protocol]).await;
+    let publisher = peer_in(&url, version).await;
     let mut broadcast = publisher.has.create_broadcast(path.as_str()).unwrap();
     let mut track = broadcast.create_track(Track::new("video"));
     track.write_frame("keyframe").unwrap();
-    let mut same = peer_over(&url, &[protocol]).await;
-    assert_eq!(same.session.version_name(), version);
+    let mut same = peer_in(&url, version).await;
     reads_frames(&mut same, &path, &mut track).await;
     // The relay serves the newest version from this one.
     track.write_frame("keyframe").unwrap();
@@ -194,7 +194,6 @@ async fn carries(port: u16, scheme: &str, protocol: &'static str, version: &str)
     reads_frames(&mut newest, &name, &mut track).await;
     // Up to 04 the relay passes the end on only after five seconds.
     ends(same, &path, track).await;
-    println!("{scheme:>4}  {version}  publish and consume");
 }
 
 /// A track that is read when it ends is read to its end.

@@ -4,9 +4,10 @@ use crate::{
     blocked::TcpOnly,
     relay::Relay,
     transport::{Peer, options, peer, peer_with, reads_frames, within},
+    versions::{EVERY, Forced, print_row},
 };
 use gstmoq::{
-    moq_lite::{ALPNS, Track},
+    moq_lite::{ALPNS, Client, Track},
     net::{Carrier, Kind, WebSocket, connect},
 };
 
@@ -14,27 +15,22 @@ use gstmoq::{
 async fn a_websocket_carries_every_version_both_ways() {
     let mut relay = Relay::start();
     let blocked = TcpOnly::to(relay.port);
-    for (protocol, version) in [
-        ("moq-lite-06", "moq-lite-06"),
-        ("moq-lite-05", "moq-lite-05"),
-        ("moq-lite-04", "moq-lite-04"),
-        ("moq-lite-03", "moq-lite-03"),
-        ("moql", "moq-lite-02"),
-    ] {
-        let publisher = peer_behind(&blocked, &[protocol]).await;
-        assert_eq!(publisher.session.version_name(), version);
-        let mut broadcast = publisher.has.create_broadcast(version).unwrap();
+    for version in EVERY {
+        let publisher = peer_in(&blocked, version).await;
+        let mut broadcast = publisher.has.create_broadcast(version.name).unwrap();
         let mut track = broadcast.create_track(Track::new("video"));
         track.write_frame("keyframe").unwrap();
         let mut viewer = peer(&relay.url()).await;
         assert_eq!(viewer.carrier, Carrier::WebTransport);
-        reads_frames(&mut viewer, version, &mut track).await;
+        reads_frames(&mut viewer, version.name, &mut track).await;
 
         track.write_frame("keyframe").unwrap();
-        let mut viewer = peer_behind(&blocked, &[protocol]).await;
-        reads_frames(&mut viewer, version, &mut track).await;
+        let mut viewer = peer_in(&blocked, version).await;
+        reads_frames(&mut viewer, version.name, &mut track).await;
     }
-    relay.wait_for_log(" ws{id=9 ");
+    print_row("moq-relay between ours", "websocket", &EVERY);
+    // Two by WebSocket for each version.
+    relay.wait_for_log(" ws{id=13 ");
 }
 
 #[tokio::test]
@@ -73,7 +69,19 @@ async fn a_path_that_is_closed_to_the_public_is_refused_by_status() {
 
 /// Connects through it.
 async fn peer_behind(blocked: &TcpOnly, protocols: &[&'static str]) -> Peer {
-    let peer = peer_with(&blocked.url(), protocols, WebSocket::default()).await;
+    through(blocked, protocols, Client::new()).await
+}
+
+/// Connects through it and speaks this version or none.
+async fn peer_in(blocked: &TcpOnly, version: Forced) -> Peer {
+    let client = Client::new().with_versions([version.number]);
+    let peer = through(blocked, &[version.protocol], client).await;
+    assert_eq!(peer.session.version_name(), version.name);
+    peer
+}
+
+async fn through(blocked: &TcpOnly, protocols: &[&'static str], client: Client) -> Peer {
+    let peer = peer_with(&blocked.url(), protocols, WebSocket::default(), client).await;
     assert_eq!(peer.carrier, Carrier::WebSocket);
     peer
 }

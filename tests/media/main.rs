@@ -6,6 +6,7 @@ mod containers;
 mod real;
 mod refused;
 mod shapes;
+mod whole;
 
 use bytes::Bytes;
 use gstmoq::media::fmp4::{Demuxer, Error, Event, Sample, Track};
@@ -54,7 +55,7 @@ fn samples(stream: &[u8]) -> Vec<Sample> {
         .into_iter()
         .filter_map(|event| match event {
             Event::Sample(sample) => Some(sample),
-            Event::Tracks(_) => None,
+            Event::Tracks(_) | Event::Fragment(_) => None,
         })
         .collect()
 }

@@ -88,6 +88,7 @@ fn demux(stream: &Bytes, split: usize) -> (Vec<Track>, Vec<Vec<Packet>>) {
                     found = vec![Vec::new(); list.len()];
                     tracks = list;
                 }
+                Event::Fragment(_) => panic!("nobody asked for it"),
                 Event::Sample(sample) => {
                     let index = tracks
                         .iter()

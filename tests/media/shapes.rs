@@ -377,7 +377,7 @@ fn a_repeated_moov_is_ignored_and_a_changed_one_is_told() {
         .iter()
         .map(|event| match event {
             Event::Tracks(tracks) => tracks.len(),
-            Event::Sample(_) => 0,
+            Event::Sample(_) | Event::Fragment(_) => 0,
         })
         .collect();
     assert_eq!(counts, [1, 0, 0, 2, 0]);

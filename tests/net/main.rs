@@ -10,3 +10,5 @@ mod pem;
 mod pulse;
 mod serve;
 mod support;
+#[path = "../common/waiting.rs"]
+mod waiting;

@@ -7,10 +7,9 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    time::Duration,
 };
 
-use crate::support::*;
+use crate::{support::*, waiting::eventually};
 
 /// A listener that serves until the test ends.
 async fn serving(http_root: Option<PathBuf>) -> SocketAddr {
@@ -183,10 +182,8 @@ async fn files_of_a_certificate_may_change_while_sessions_run() {
     for (from, to) in [(&other.chain, &pki.chain), (&other.key, &pki.key)] {
         std::fs::copy(from, to).unwrap();
     }
-    within(async {
-        while get(address, "/certificate.sha256").await.1 == before {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    eventually("the certificate is read again", async || {
+        get(address, "/certificate.sha256").await.1 != before
     })
     .await;
     let second = within(connect(&trusting(&other.root))).await.unwrap();

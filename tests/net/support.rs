@@ -1,13 +1,11 @@
 //! Both ends of a session, a public key infrastructure, and an ear for logs.
 
 use std::{
-    future::Future,
     path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
 use gstmoq::net::{
@@ -15,9 +13,10 @@ use gstmoq::net::{
     Transport, WebSocket, connect,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::time::timeout;
 use url::Url;
 use web_transport_trait::{RecvStream as _, SendStream as _, Session};
+
+pub(crate) use crate::waiting::within;
 
 use crate::pem::pem;
 
@@ -250,10 +249,4 @@ pub(crate) async fn echo_between(client: &Transport, server: &impl Session) {
         assert_eq!(receive.read_all().await.unwrap(), "back");
     })
     .await;
-}
-
-pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), future)
-        .await
-        .expect("an end within 20 s")
 }

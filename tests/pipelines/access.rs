@@ -6,6 +6,10 @@ use std::{
 };
 
 use gst::{glib, prelude::*};
+use gstmoq::{
+    moq_lite::{Client, Origin},
+    net::{ConnectOptions, Quic, Tls, WebSocket, connect},
+};
 use serde_json::json;
 
 use crate::{
@@ -85,6 +89,42 @@ fn a_viewer_needs_a_token_of_the_key_for_the_path_and_the_time() {
         .get::<gst::Structure>("refused")
         .expect("it is counted");
     assert_eq!(refused.get::<u64>("unauthorized"), Ok(6));
+}
+
+#[test]
+fn a_token_may_be_shown_in_the_setup_of_moq_transport_alone() {
+    let key = KeyFile::new();
+    let publisher = guarded(&key);
+    let outcome = |token: Option<String>| {
+        let options = ConnectOptions {
+            url: format!("https://127.0.0.1:{}/", publisher.port)
+                .parse()
+                .expect("it is a URL"),
+            token: None,
+            tls: Tls {
+                disable_verify: true,
+                ..Tls::default()
+            },
+            quic: Quic::default(),
+            protocols: vec!["moq-00"],
+            websocket: WebSocket::default(),
+        };
+        let seen = async move {
+            let mut sees = Origin::produce();
+            let client = Client::new().with_consume(sees.producer).with_token(token);
+            let transport = connect(&options).await.expect("it answers").transport;
+            let _session = client.connect(transport).await.ok()?;
+            let (path, _) = sees.consumer.announced().await?;
+            Some(path.to_string())
+        };
+        let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+        let seen = async { tokio::time::timeout(Duration::from_secs(20), seen).await };
+        runtime.block_on(seen).expect("it is let in or not")
+    };
+    assert_eq!(outcome(None), None);
+    assert_eq!(outcome(Some(foreign(&json!({"get": ""})))), None);
+    let right = token(&json!({"get": ""}));
+    assert_eq!(outcome(Some(right)).as_deref(), Some("cam"));
 }
 
 #[test]

@@ -21,3 +21,5 @@ mod slow;
 mod support;
 mod tokens;
 mod viewers;
+#[path = "../common/waiting.rs"]
+mod waiting;

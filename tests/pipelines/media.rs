@@ -154,7 +154,7 @@ pub(crate) fn tone(route: &Route, channels: usize, encoder: &str) {
         ),
     );
     let screen = broadcast.screen(
-        "",
+        "skip-policy=none",
         "decodebin ! audioconvert ! audio/x-raw,format=S16LE,layout=interleaved",
     );
     broadcast.play();

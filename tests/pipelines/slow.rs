@@ -5,8 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gst::prelude::*;
@@ -14,6 +13,7 @@ use gst::prelude::*;
 use crate::{
     link::{Conditions, Link},
     support::{Publisher, Viewer},
+    waiting::wait_until,
 };
 
 /// 30 pictures a second of noise, which takes every bit that there is; groups of half a second.
@@ -49,15 +49,6 @@ fn stat(publisher: &Publisher, name: &str) -> u64 {
     stats.get(name).expect("a counter")
 }
 
-/// Waits for what needs its time also on a machine that is busy; `step` is told each time.
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        thread::park_timeout(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn a_slow_network_costs_whole_groups_and_holds_nothing_up() {
     let publisher = Publisher::new(&noise(
@@ -88,10 +79,10 @@ fn a_slow_network_costs_whole_groups_and_holds_nothing_up() {
     let viewer = through(&link);
     publisher.play();
 
-    wait("groups that are too late", || {
+    wait_until("groups that are too late", || {
         stat(&publisher, "groups-late") >= 5
     });
-    wait("QoS", || congested.load(Ordering::Relaxed));
+    wait_until("QoS", || congested.load(Ordering::Relaxed));
     let warning = publisher
         .pipeline
         .message(&[gst::MessageType::Warning, gst::MessageType::Error]);
@@ -144,9 +135,9 @@ fn an_encoder_follows_the_network_down_and_up_again() {
     let viewer = through(&link);
     publisher.play();
     viewer.record.wait_for_units("video_0", 1);
-    wait("fewer bits", || rate() <= 600);
+    wait_until("fewer bits", || rate() <= 600);
     link.conditions().rate = None;
-    wait("more bits", || rate() >= 1_500);
+    wait_until("more bits", || rate() >= 1_500);
     let so_far = viewer.record.track("video_0").units.len();
     viewer.record.wait_for_units("video_0", so_far + 30);
 }

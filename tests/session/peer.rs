@@ -17,6 +17,7 @@ use web_transport_trait::Session as _;
 
 use crate::common::{
     transport::{self, Config, Link, RecvStream, SendStream},
+    versions::Forced,
     within,
 };
 
@@ -35,9 +36,23 @@ pub(super) struct Side {
 
 /// Both sides publish what is in these origins from the start.
 pub(super) async fn pair_with(config: Config, publish: [OriginProducer; 2]) -> Pair {
+    pair_of(config, Client::new(), publish).await
+}
+
+/// Two sessions of this version.
+pub(super) async fn pair_in(version: Forced) -> Pair {
+    let config = Config {
+        protocol: Some(version.protocol),
+        ..Config::default()
+    };
+    let client = Client::new().with_versions([version.number]);
+    pair_of(config, client, Default::default()).await
+}
+
+async fn pair_of(config: Config, connecting: Client, publish: [OriginProducer; 2]) -> Pair {
     let (client, server, link) = transport::connect(config);
     let consume = [Origin::produce(), Origin::produce()];
-    let connecting = Client::new()
+    let connecting = connecting
         .with_publish(publish[0].consume())
         .with_consume(consume[0].producer.clone());
     let accepting = Server::new()

@@ -215,3 +215,31 @@ async fn giving_up_in_the_middle_closes_the_transport() {
     };
     assert_eq!(link.end(), Some(ending));
 }
+
+#[tokio::test(start_paused = true)]
+async fn either_side_may_insist_on_a_version() {
+    let meet = |protocol, client: Client, server: Server| async move {
+        let config = Config {
+            protocol,
+            ..Config::default()
+        };
+        let (ours, theirs, _link) = transport::connect(config);
+        within(async { tokio::join!(client.connect(ours), server.accept(theirs)) }).await
+    };
+    let first = [lite::Version::Draft01.coding()];
+    for (client, server) in [
+        (Client::new().with_versions(first), Server::new()),
+        (Client::new(), Server::new().with_versions(first)),
+    ] {
+        let (client, server) = meet(Some("moql"), client, server).await;
+        assert_eq!(client.unwrap().version_name(), "moq-lite-01");
+        assert_eq!(server.unwrap().version_name(), "moq-lite-01");
+    }
+    // Nothing is left of what the name stands for.
+    let (client, server) = (Client::new().with_versions(first), Server::new());
+    let (client, _) = meet(Some("moq-lite-06"), client, server).await;
+    assert_err!(client, Error::Version(..));
+    let (client, server) = (Client::new(), Server::new().with_versions(first));
+    let (_, server) = meet(Some("moq-00"), client, server).await;
+    assert_err!(server, Error::Version(..));
+}

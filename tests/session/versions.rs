@@ -7,38 +7,30 @@ use gstmoq::moq_lite::{
 };
 use web_transport_trait::{SendStream as _, Session as _};
 
-use super::peer::{Peer, announced, next_group, over, pair, set_up, start, subscribed};
+use super::peer::{Peer, announced, next_group, over, pair, pair_in, set_up, start, subscribed};
 use crate::{
     assert_err,
     common::{
         now,
         transport::{self, Config, Ending, Kind, Side},
+        versions::{EVERY, print_row},
         within,
     },
 };
-
-/// Those that a session of two of us can be forced to.
-pub(super) const FORCED: [Version; 5] = [
-    Version::Draft02,
-    Version::Draft03,
-    Version::Draft04,
-    Version::Draft05,
-    Version::Draft06,
-];
 
 pub(super) const MARKED: [Version; 2] = [Version::Draft05, Version::Draft06];
 
 #[tokio::test(start_paused = true)]
 async fn both_sides_publish_and_consume_in_every_version() {
-    for version in FORCED {
-        let mut pair = pair(over(Config::default(), version)).await;
-        assert_eq!(pair.client.session.version_name(), version.name());
-        assert_eq!(pair.server.session.version_name(), version.name());
+    for version in EVERY {
+        let mut pair = pair_in(version).await;
+        assert_eq!(pair.client.session.version_name(), version.name);
+        assert_eq!(pair.server.session.version_name(), version.name);
         let sides = [
-            ("client", &mut pair.client.publish, &pair.server.consume),
-            ("server", &mut pair.server.publish, &pair.client.consume),
+            (&mut pair.client.publish, &pair.server.consume),
+            (&mut pair.server.publish, &pair.client.consume),
         ];
-        for (publisher, publish, consume) in sides {
+        for (publish, consume) in sides {
             let mut broadcast = publish.create_broadcast("room/cam").unwrap();
             let mut track = broadcast.create_track(Track::new("video"));
             track.write_frame("newest").unwrap();
@@ -73,10 +65,14 @@ async fn both_sides_publish_and_consume_in_every_version() {
             assert_err!(within(missing.recv_group()).await, Error::NotFound);
             drop(broadcast);
             within(seen.closed()).await;
-            println!("{}  {publisher} publishes", version.name());
         }
         assert_eq!(pair.link.end(), None);
     }
+    print_row(
+        "our client and server publish and consume",
+        "memory",
+        &EVERY,
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,8 +262,8 @@ async fn first_versions_are_never_asked_what_they_do_not_know() {
 
 #[tokio::test(start_paused = true)]
 async fn timestamps_travel_where_there_is_a_place_for_them() {
-    for version in FORCED {
-        let pair = pair(over(Config::default(), version)).await;
+    for version in EVERY {
+        let pair = pair_in(version).await;
         let mut broadcast = pair.server.publish.create_broadcast("cam").unwrap();
         let mut track = broadcast.create_track(Track::new("video"));
         let times = [1_000_000, 1_033_333, 1_016_666, 0].map(Timestamp::new);
@@ -281,7 +277,8 @@ async fn timestamps_travel_where_there_is_a_place_for_them() {
         let mut group = within(received.recv_group()).await.unwrap().unwrap();
         for time in times {
             let frame = within(group.next_frame()).await.unwrap().unwrap();
-            let expected = (version >= Version::Draft05).then_some(time);
+            let carried = MARKED.map(Version::name).contains(&version.name);
+            let expected = carried.then_some(time);
             assert_eq!(frame.timestamp(), expected);
         }
     }

@@ -3,10 +3,12 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 /// One implementation. A frame is written with its time where it has one. Every future that is awaited here must be ready: nothing waits in these measurements.
 pub(crate) trait Model {
@@ -20,6 +22,9 @@ pub(crate) trait Model {
     fn write(group: &mut Self::Group, frame: Bytes);
     fn reader(group: &Self::Group) -> Self::Reader;
     fn read(reader: &mut Self::Reader) -> Bytes;
+
+    /// Whether there is an origin at all.
+    const ANNOUNCES: bool = true;
 
     fn origin(broadcasts: usize) -> Self::Origin;
     /// How many broadcasts a new consumer is told of at once.
@@ -188,6 +193,42 @@ impl Model for Newest {
     fn announced(origin: &Self::Origin) -> usize {
         let mut consumer = origin.0.consume().announced();
         std::iter::from_fn(|| poll(consumer.next()).flatten()).count()
+    }
+}
+
+/// The least that a model costs that shares payload without a copy and behind a lock: nothing waits here, nothing ends,
+/// and nothing is bounded.
+pub(crate) struct Floor;
+
+impl Model for Floor {
+    type Group = Arc<Mutex<Vec<(u64, Bytes)>>>;
+    type Reader = (Self::Group, usize);
+    type Origin = ();
+
+    fn group() -> Self::Group {
+        Self::Group::default()
+    }
+
+    fn write(group: &mut Self::Group, frame: Bytes) {
+        group.lock().push((0, frame));
+    }
+
+    fn reader(group: &Self::Group) -> Self::Reader {
+        (group.clone(), 0)
+    }
+
+    fn read((group, index): &mut Self::Reader) -> Bytes {
+        let frame = group.lock()[*index].1.clone();
+        *index += 1;
+        frame
+    }
+
+    const ANNOUNCES: bool = false;
+
+    fn origin(_: usize) -> Self::Origin {}
+
+    fn announced((): &Self::Origin) -> usize {
+        0
     }
 }
 

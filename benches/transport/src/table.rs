@@ -42,7 +42,7 @@ impl Row {
 impl Default for Table {
     fn default() -> Self {
         Self {
-            columns: vec!["ours", "moq-lite 0.12.0", "moq-net 0.3.18"],
+            columns: vec!["ours", "moq-lite 0.12.0", "moq-net 0.3.18", "the floor"],
             as_share: false,
             rows: Vec::new(),
         }

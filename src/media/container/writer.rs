@@ -1,10 +1,11 @@
 //! Samples into frames.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
 
 use super::{Sample, cmaf, legacy, loc};
-use crate::media::{Config, Container, Error, Micros, catalog};
+use crate::media::{Config, Container, Error, Micros, catalog, fmp4};
 
 /// Which container to write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +49,19 @@ impl Writer {
     /// [`Error::Cmaf`] where the codec, or the form of its payload, has no place in movie fragments: H.264 as a
     /// byte-stream, for example.
     pub fn new(kind: Kind, config: &mut Config) -> Result<Self, Error> {
+        Self::with_init(kind, config, None)
+    }
+
+    /// As [`new`](Self::new). Where the container is `cmaf` the rendition begins with `init`, so that fragments of the
+    /// movie that has it can be [passed on](Self::pass).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_init(
+        kind: Kind,
+        config: &mut Config,
+        init: Option<&fmp4::Init>,
+    ) -> Result<Self, Error> {
         let (container, inner) = match (config.kind(), kind) {
             (catalog::Kind::Data, _) => return Ok(Self(Inner::Plain)),
             // There is no movie track of text that players would show.
@@ -56,10 +70,14 @@ impl Writer {
             }
             (_, Kind::Loc) => (Container::Loc, Inner::Loc),
             (_, Kind::Cmaf) => {
-                let init = cmaf::init(config)?;
+                let base64 = match init {
+                    Some(init) => BASE64_STANDARD.encode(&init.bytes),
+                    None => cmaf::init(config)?,
+                };
+                let writer = cmaf::Writer::new(config, init);
                 (
-                    Container::Cmaf { init },
-                    Inner::Cmaf(Box::new(cmaf::Writer::new(config))),
+                    Container::Cmaf { init: base64 },
+                    Inner::Cmaf(Box::new(writer)),
                 )
             }
         };
@@ -67,17 +85,32 @@ impl Writer {
         Ok(Self(inner))
     }
 
-    /// Goes on with another configuration, with a keyframe. The catalog entry is told as by [`new`](Self::new).
+    /// Goes on with another configuration, with a keyframe. The catalog entry is told as by
+    /// [`with_init`](Self::with_init).
     ///
     /// # Errors
     /// As [`new`](Self::new); the writer is then as it was.
-    pub fn configure(&mut self, kind: Kind, config: &mut Config) -> Result<(), Error> {
-        let mut next = Self::new(kind, config)?;
+    pub fn configure(
+        &mut self,
+        kind: Kind,
+        config: &mut Config,
+        init: Option<&fmp4::Init>,
+    ) -> Result<(), Error> {
+        let mut next = Self::with_init(kind, config, init)?;
         if let (Inner::Cmaf(old), Inner::Cmaf(new)) = (&self.0, &mut next.0) {
             new.follow(old);
         }
         *self = next;
         Ok(())
+    }
+
+    /// The samples in the fragment that they came in, of the movie whose `init` the rendition begins with. `None` where
+    /// that cannot be: they have to be [written](Self::write) into another.
+    pub fn pass(&mut self, samples: &[Sample], fragment: &fmp4::Fragment) -> Option<Frame> {
+        match &mut self.0 {
+            Inner::Cmaf(writer) => writer.pass(samples, fragment),
+            _ => None,
+        }
     }
 
     /// The frames of samples in decode order: one for all of them where the container is `cmaf`, and one for each

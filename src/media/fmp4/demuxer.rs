@@ -8,7 +8,8 @@ use mp4_atom::FourCC;
 use super::fragment::{self, Clock, Place, Planned};
 use super::input::Input;
 use super::movie::Movie;
-use super::{Error, Track};
+use super::whole::Whole;
+use super::{Error, Fragment, Init, Track};
 
 /// What the stream says.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,9 @@ pub enum Event {
     Tracks(Vec<Track>),
     /// A sample of one of them.
     Sample(Sample),
+    /// What the samples of a fragment lie in, before the last of them. Only where it is
+    /// [asked for](Demuxer::with_fragments), and where they lie in it alone and in order.
+    Fragment(Fragment),
 }
 
 /// One coded picture, or one packet of sound. Times are in the track's timescale with the edit list
@@ -55,6 +59,8 @@ pub struct Demuxer {
     /// In the order of their positions.
     plan: VecDeque<Planned>,
     events: VecDeque<Event>,
+    /// What is kept of fragments, where that is asked for.
+    whole: Option<Whole>,
 }
 
 /// What comes next in the stream.
@@ -96,6 +102,21 @@ impl Demuxer {
     /// A demuxer at the start of a stream.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Tells of whole fragments too, and of what their tracks begin with.
+    pub fn with_fragments() -> Self {
+        Self {
+            whole: Some(Whole::default()),
+            ..Self::default()
+        }
+    }
+
+    /// What a stream of this track alone begins with, where [fragments](Self::with_fragments) are told of.
+    pub fn init(&self, track: u32) -> Option<Init> {
+        let movie = self.movie.as_ref()?;
+        let described = &movie.tracks[movie.index(track)?];
+        self.whole.as_ref()?.init(track, described.track.timescale)
     }
 
     /// Takes the next bytes of the stream, however they are split. Samples that are slices of `data` keep it
@@ -194,10 +215,15 @@ impl Demuxer {
                     return Ok(());
                 };
                 self.state = State::Header;
-                if kind == MOOV {
-                    self.moov(&body)
-                } else {
-                    self.moof(start, &body)
+                match kind {
+                    MOOV => self.moov(&body),
+                    MOOF => self.moof(start, &body),
+                    _ => {
+                        if let Some(whole) = &mut self.whole {
+                            whole.add(kind, body);
+                        }
+                        Ok(())
+                    }
                 }
             }
             State::Skip { kind, left } => {
@@ -272,6 +298,11 @@ impl Demuxer {
             },
             (_, Some(0)) => State::Header,
             (MDAT, left) => State::MediaData { left },
+            (_, Some(size)) if self.whole.is_some() && Whole::keeps(kind, size) => State::Whole {
+                kind,
+                start,
+                size: size as usize,
+            },
             (_, left) => State::Skip { kind, left },
         };
         if kind == FTYP {
@@ -292,11 +323,14 @@ impl Demuxer {
                 .collect();
             self.events.push_back(Event::Tracks(tracks));
             self.movie = Some(movie);
+            if let Some(whole) = &mut self.whole {
+                whole.begin(body);
+            }
         }
         Ok(())
     }
 
-    fn moof(&mut self, start: u64, body: &[u8]) -> Result<(), Error> {
+    fn moof(&mut self, start: u64, body: &Bytes) -> Result<(), Error> {
         let movie = self.movie.as_ref().ok_or(Error::NoMovie)?;
         let place = Place {
             start,
@@ -313,6 +347,9 @@ impl Demuxer {
                     position: pair[1].position,
                 });
             }
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.plan(start, body, movie, &plan);
         }
         self.plan = plan.into();
         self.check_plan(self.input.position(), None)
@@ -358,8 +395,13 @@ impl Demuxer {
                     duration,
                     keyframe,
                     last,
+                    fragment,
                     ..
                 } = *next;
+                if last && let Some(whole) = &mut self.whole {
+                    let told = whole.take(fragment);
+                    self.events.extend(told.map(Event::Fragment));
+                }
                 let sample = Sample {
                     track,
                     dts,
@@ -392,4 +434,13 @@ impl Demuxer {
         let skipped = self.input.skip(left.unwrap_or(u64::MAX).min(most));
         left.map(|left| left - skipped)
     }
+}
+
+/// Whether the bytes may begin a stream, or go on with it after a gap: with a box of the top level that samples follow.
+pub fn is_beginning(data: &[u8]) -> bool {
+    const KINDS: [&[u8; 4]; 7] = [
+        b"ftyp", b"styp", b"moov", b"sidx", b"prft", b"emsg", b"moof",
+    ];
+    data.get(4..8)
+        .is_some_and(|kind| KINDS.iter().any(|known| &known[..] == kind))
 }

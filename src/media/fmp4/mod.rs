@@ -12,7 +12,9 @@ mod fragment;
 mod input;
 mod movie;
 mod visual;
+mod whole;
 
-pub use demuxer::{Demuxer, Event, Sample};
+pub use demuxer::{Demuxer, Event, Sample, is_beginning};
 pub use error::Error;
 pub use movie::{Track, Unsupported};
+pub use whole::{Fragment, Init};

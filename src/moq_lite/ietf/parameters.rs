@@ -1,6 +1,9 @@
 //! Optional fields of messages: a number for even keys, bytes for odd ones.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+};
 
 use bytes::{Buf, BufMut};
 
@@ -119,7 +122,14 @@ impl<V: Clone> Decode<V> for Parameters {
                 parameters.numbers.insert(key, value).is_some()
             } else {
                 let value = Vec::decode(buf, version.clone())?;
-                parameters.bytes.insert(key, value).is_some()
+                match parameters.bytes.entry(key) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(value);
+                        false
+                    }
+                    // Of several tokens the first counts.
+                    Entry::Occupied(_) => key != u64::from(ParameterBytes::AuthorizationToken),
+                }
             };
             if twice {
                 return Err(DecodeError::Duplicate);

@@ -1,10 +1,10 @@
 //! Numbers of requests, and the messages about how many there may be.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use bytes::{Buf, BufMut};
 
-use super::{Version, message::message};
+use super::message::message;
 use crate::moq_lite::coding::{BoundsExceeded, Decode, DecodeError, Encode};
 
 /// The number of a request: even ones are the client's, odd ones the server's.
@@ -51,42 +51,5 @@ message! {
     RequestsBlocked = 0x1a {
         /// The limit that stands in the way.
         request_id: RequestId,
-    }
-}
-
-message! {
-    /// The sender will go away; the peer should connect anew.
-    GoAway<'a> = 0x10 {
-        /// Where to; empty for the same place. At most 8192 bytes.
-        new_session_uri: Cow<'a, str> as uri,
-    }
-}
-
-/// The text of a GOAWAY.
-pub(super) mod uri {
-    use super::*;
-
-    const MAX: usize = 8192;
-
-    pub(in crate::moq_lite::ietf) fn encode<W: BufMut>(
-        uri: &str,
-        w: &mut W,
-        version: Version,
-    ) -> Result<(), BoundsExceeded> {
-        if uri.len() > MAX {
-            return Err(BoundsExceeded);
-        }
-        uri.encode(w, version)
-    }
-
-    pub(in crate::moq_lite::ietf) fn decode<R: Buf>(
-        r: &mut R,
-        version: Version,
-    ) -> Result<Cow<'static, str>, DecodeError> {
-        let uri = String::decode(r, version)?;
-        if uri.len() > MAX {
-            return Err(DecodeError::BoundsExceeded);
-        }
-        Ok(Cow::Owned(uri))
     }
 }

@@ -1,17 +1,27 @@
 //! The goaway stream: the peer is asked to leave. From 04 on.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use bytes::{Buf, BufMut};
 
 use super::{Message, Version};
-use crate::moq_lite::coding::{BoundsExceeded, Decode, DecodeError, Encode};
+use crate::moq_lite::{
+    coding::{BoundsExceeded, Decode, DecodeError, Encode},
+    redact,
+};
 
-/// Where to go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where to go. `Debug` leaves the query of the URI out: there may be a token in it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Goaway<'a> {
     /// At most [`Goaway::MAX`] bytes. Empty: to the same URL again.
     pub uri: Cow<'a, str>,
+}
+
+impl fmt::Debug for Goaway<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let uri = redact::without_query(&self.uri);
+        f.debug_struct("Goaway").field("uri", &uri).finish()
+    }
 }
 
 impl Goaway<'_> {

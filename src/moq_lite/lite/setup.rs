@@ -6,7 +6,10 @@ use std::fmt;
 use bytes::{Buf, BufMut, Bytes};
 
 use super::{Message, Parameters, Version};
-use crate::moq_lite::coding::{self, BoundsExceeded, Decode, DecodeError, Encode, Versions};
+use crate::moq_lite::{
+    coding::{self, BoundsExceeded, Decode, DecodeError, Encode, Versions},
+    redact,
+};
 
 /// The client's offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ pub enum Role {
 
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.as_ref().and_then(|path| path.split('?').next());
+        let path = self.path.as_deref().map(redact::without_query);
         f.debug_struct("Setup")
             .field("probe", &self.probe)
             .field("path", &path)

@@ -144,6 +144,12 @@ impl<T: Content> Consumer<T> {
         Self(cell.clone())
     }
 
+    /// What `find` finds now.
+    #[inline]
+    pub(super) fn now<R>(&self, find: impl FnOnce(&T) -> Option<R>) -> Option<R> {
+        find(&self.0.state.lock().value)
+    }
+
     /// The item that `find` finds, else `None` after a clean end, else the error
     /// that ended the cell, else waits. Cancel safe.
     pub(super) async fn next<R>(

@@ -93,8 +93,22 @@ impl GroupState {
         }
         self.bytes = bytes;
         self.frames.push(slot);
-        let budgets = self.budgets.iter();
-        Ok(budgets.filter(|budget| budget.add(size)).cloned().collect())
+        let mut exceeded = Vec::new();
+        for budget in &self.budgets {
+            if budget.add(size) {
+                exceeded.push(budget.clone());
+            }
+        }
+        Ok(exceeded)
+    }
+
+    /// A frame that is complete and in one piece.
+    #[inline]
+    fn piece(&self, index: usize) -> Option<Bytes> {
+        match &self.frames.get(index)?.body {
+            Body::One(piece) => Some(piece.clone()),
+            Body::Other(_) => None,
+        }
     }
 
     fn slot(&self, index: usize) -> Option<Result<Slot>> {
@@ -257,15 +271,13 @@ impl GroupConsumer {
     /// let the group go before this handle had read it.
     pub async fn read_frame(&mut self) -> Result<Option<Bytes>> {
         if self.partial.is_none() {
-            match self.next_slot().await? {
-                // Most frames take no detour.
-                Some(Slot {
-                    body: Body::One(piece),
-                    ..
-                }) => return Ok(Some(piece)),
-                Some(slot) => self.partial = Some(slot.into()),
-                None => return Ok(None),
+            // Most frames that are there already take no detour.
+            let index = self.index;
+            if let Some(piece) = self.state.now(|group| group.piece(index)) {
+                self.index += 1;
+                return Ok(Some(piece));
             }
+            self.partial = self.next_frame().await?;
         }
         let Some(frame) = &mut self.partial else {
             return Ok(None);

@@ -19,7 +19,7 @@ struct Waiter {
 /// Wakers that are no longer listed. Waking and dropping them runs code of whoever
 /// waits, so neither may happen under a lock.
 #[must_use]
-pub(super) struct Woken(SmallVec<[Waiter; 1]>);
+pub(super) struct Woken(Option<SmallVec<[Waiter; 1]>>);
 
 impl Waiters {
     /// Lists a waker, in place of the one that this waiter had under `id`. What is
@@ -46,8 +46,10 @@ impl Waiters {
     }
 
     /// Takes every waiter out, to be woken without the lock.
+    #[inline]
     pub(super) fn take(&mut self) -> Woken {
-        Woken(std::mem::take(&mut self.list))
+        // Mostly nobody waits, and then nothing is moved.
+        Woken((!self.list.is_empty()).then(|| std::mem::take(&mut self.list)))
     }
 
     fn find(&self, id: u64) -> Option<usize> {
@@ -56,8 +58,11 @@ impl Waiters {
 }
 
 impl Woken {
+    #[inline]
     pub(super) fn wake(self) {
-        self.0.into_iter().for_each(|waiter| waiter.waker.wake());
+        if let Some(list) = self.0 {
+            list.into_iter().for_each(|waiter| waiter.waker.wake());
+        }
     }
 }
 

@@ -75,6 +75,12 @@ impl Visit {
             address,
         }
     }
+
+    /// With this token where there is none in the path or the query.
+    pub(super) fn or_token(mut self, token: Option<&str>) -> Self {
+        self.token = self.token.or_else(|| token.map(str::to_owned));
+        self
+    }
 }
 
 /// Everything but the token.

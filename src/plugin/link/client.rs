@@ -13,6 +13,7 @@ use super::{
 use crate::{
     moq_lite::{self, Client, Session, carries_path},
     net,
+    plugin::words::sentence,
 };
 
 /// Runs until stopped or until trying again makes no sense.
@@ -159,6 +160,7 @@ async fn establish(
         .with_publish(rooted.publish.clone())
         .with_consume(rooted.consume.clone())
         .with_path(ask)
+        .with_token(options.shown_token())
         .with_authority(Some(options.url.authority().to_owned()).filter(|_| raw));
     if let Some(expected) = &media.expected {
         client = client.with_expected(expected);
@@ -357,15 +359,6 @@ impl Backoff {
             .map_or(0, |since| since.subsec_nanos());
         pause.mul_f64(0.75 + f64::from(nanos % 1000) / 2000.0)
     }
-}
-
-/// The text with a capital first letter.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
 }
 
 /// A session that lasted this long was a good one.

@@ -96,6 +96,7 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
     // The path that the peer asks for is the root of what it sees. On raw QUIC it stands in SETUP.
     let asked = request.path().unwrap_or(&accepted.path);
     let visit = Visit::new(&context, asked, accepted.query.as_deref(), remote);
+    let visit = visit.or_token(request.token());
     let admitted = match access::admit(&context, &visit).await {
         Ok(admitted) => admitted,
         Err(denied) => {

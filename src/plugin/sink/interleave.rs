@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::publish::Sample;
+use crate::{media::fmp4::Fragment, publish::Sample};
 
 /// Samples of one track that wait for their time together: one, or a fragment.
 #[derive(Debug, PartialEq)]
@@ -14,6 +14,8 @@ pub(super) struct Scheduled {
     /// When the first of them is due.
     pub(super) due: gst::ClockTime,
     pub(super) samples: Vec<Sample>,
+    /// What they lay in, and nothing else.
+    pub(super) fragment: Option<Fragment>,
 }
 
 impl Scheduled {
@@ -96,6 +98,7 @@ mod tests {
             track,
             due: millis,
             samples: vec![Sample::new(time, true, Bytes::from_static(b"x"))],
+            fragment: None,
         }
     }
 

@@ -47,6 +47,10 @@
 //! rendition in place and keep its viewers, whatever changes; caps that change nothing for viewers change nothing.
 //! Pads may be requested and released while the element plays.
 //!
+//! In the container `cmaf` fragments of MP4 that comes in go out as they came, with `emsg` and `prft` before them; only their
+//! times are moved to the running time. What does not lie in a fragment of its own track, or begins a group of pictures in
+//! the middle of one, is put into another. MP4 that is linked in the middle of its stream begins with the `streamheader` of its caps.
+//!
 //! # Time
 //!
 //! The timestamp of a sample is its running time, so all pads share one timeline, which never goes back:

@@ -20,9 +20,9 @@ use super::{
 };
 
 /// A stream of fragmented MP4.
-#[derive(Default)]
 pub(super) struct Movie {
     demuxer: Demuxer,
+    begin: Begin,
     tracks: BTreeMap<u32, Track>,
     /// Added to media time to give running time, in nanoseconds.
     offset: Option<i128>,
@@ -36,26 +36,66 @@ pub(super) struct Movie {
     pub(super) past: publish::Stats,
 }
 
+/// Where the stream of bytes begins.
+#[derive(Default, PartialEq, Eq)]
+enum Begin {
+    /// Nothing has come.
+    #[default]
+    Nowhere,
+    /// With what the caps have of it; the next buffer that begins a box goes on.
+    Header,
+    /// It has begun.
+    Here,
+}
+
 /// A track of it.
 pub(super) struct Track {
     timescale: u32,
     /// The beginning of a fragment that is to be sent whole.
     fragment: Option<Scheduled>,
+    /// What its samples lie in, as far as it is known.
+    original: Option<fmp4::Fragment>,
     /// Where it stands on the timeline.
     pub(super) place: Place,
     pub(super) key_units: KeyUnits,
     pub(super) writer: TrackWriter,
 }
 
+impl Default for Movie {
+    fn default() -> Self {
+        Self {
+            demuxer: Demuxer::with_fragments(),
+            begin: Begin::default(),
+            tracks: BTreeMap::new(),
+            offset: None,
+            anchor: None,
+            wall: None,
+            queue: Queue::default(),
+            past: publish::Stats::default(),
+        }
+    }
+}
+
 impl Movie {
-    /// Takes bytes. `presented` is the running time that the first sample in them has, where it is
+    /// Takes bytes. `header` is what the stream begins with if it has begun before, or empty. `presented` is the running time that the first sample in them has, where it is
     /// known; it counts for the first sample of the stream alone. `reference` is the wall time of `presented`.
     pub(super) fn push(
         &mut self,
+        header: &Bytes,
         data: Bytes,
         presented: Option<i128>,
         reference: Option<Duration>,
     ) -> Result<(), fmp4::Error> {
+        if self.begin == Begin::Nowhere && !header.is_empty() {
+            // The stream may bring another one, or the same: that changes nothing.
+            self.demuxer.push(header.clone())?;
+            self.begin = Begin::Header;
+        }
+        if self.begin == Begin::Header && !fmp4::is_beginning(&data) {
+            // The rest of a fragment of which the beginning has passed.
+            return Ok(());
+        }
+        self.begin = Begin::Here;
         if self.offset.is_none() && self.anchor.is_none() {
             self.anchor = presented;
         }
@@ -84,13 +124,15 @@ impl Movie {
     /// After a gap in the bytes: a new stream, with the same tracks. `restarted` says that running times begin
     /// again.
     pub(super) fn restart(&mut self, restarted: bool) {
-        self.demuxer = Demuxer::new();
+        self.demuxer = Demuxer::with_fragments();
+        self.begin = Begin::default();
         self.queue = Queue::default();
         self.offset = None;
         self.anchor = None;
         self.wall = None;
         for track in self.tracks.values_mut() {
             track.fragment = None;
+            track.original = None;
             track.writer.interrupt();
             if restarted {
                 track.place.flush();
@@ -134,13 +176,32 @@ impl Movie {
             track: sample.track,
             due: timing.due,
             samples: Vec::new(),
+            fragment: None,
         });
+        let ends = sample.last;
         let sample = timing.sample(times.duration, sample.keyframe, sample.payload);
         fragment.samples.push(sample);
+        if ends {
+            let original = track.original.take();
+            fragment.fragment =
+                original.filter(|original| original.times.len() == fragment.samples.len());
+        }
         let span = timing.due.saturating_sub(fragment.due);
         if last || span >= LONGEST || fragment.samples.len() >= MOST {
             self.queue.extend(track.fragment.take());
         }
+    }
+
+    /// Takes what the samples of a fragment lie in, before the last of them.
+    pub(super) fn surround(&mut self, original: fmp4::Fragment) {
+        if let Some(track) = self.tracks.get_mut(&original.track) {
+            track.original = Some(original);
+        }
+    }
+
+    /// What a stream of one track alone begins with.
+    pub(super) fn init(&self, track: u32) -> Option<fmp4::Init> {
+        self.demuxer.init(track)
     }
 
     /// What there is of fragments waits for nothing more.
@@ -164,6 +225,7 @@ impl Movie {
         let track = Track {
             timescale,
             fragment: None,
+            original: None,
             place,
             key_units: KeyUnits::default(),
             writer,
@@ -266,10 +328,10 @@ mod tests {
     fn the_first_buffer_says_when_the_first_sample_is_presented() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), Some(500 * MILLI), None)
+            .push(&Bytes::new(), Bytes::new(), Some(500 * MILLI), None)
             .expect("nothing is wrong with nothing");
         movie
-            .push(Bytes::new(), Some(900 * MILLI), None)
+            .push(&Bytes::new(), Bytes::new(), Some(900 * MILLI), None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(1000, 1040), 7);
         assert_eq!(times, Some((460 * MILLI, 500 * MILLI)));
@@ -281,7 +343,7 @@ mod tests {
     fn without_a_time_the_first_sample_is_decoded_now() {
         let mut movie = movie();
         movie
-            .push(Bytes::new(), None, None)
+            .push(&Bytes::new(), Bytes::new(), None, None)
             .expect("nothing is wrong with nothing");
         let times = running(&mut movie, &sample(-20, 20), 100 * MILLI);
         assert_eq!(times, Some((100 * MILLI, 140 * MILLI)));
@@ -305,6 +367,7 @@ mod tests {
         assert_eq!(movie.wall_time(0), None);
         let mut push = |presented: i128, reference: Option<u64>| {
             let pushed = movie.push(
+                &Bytes::new(),
                 Bytes::new(),
                 Some(presented * MILLI),
                 reference.map(Duration::from_millis),

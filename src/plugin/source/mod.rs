@@ -182,7 +182,7 @@ use gst::{glib, prelude::*};
 
 glib::wrapper! {
     /// The element.
-    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
+    pub(super) struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
 }
 
 /// Registers the element.

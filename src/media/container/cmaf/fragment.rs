@@ -4,16 +4,22 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mp4_atom::{Encode, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 use smallvec::SmallVec;
 
-use super::TRACK;
+use super::{TIMESCALE, TRACK};
 use crate::media::{
     Config, Error,
     container::{Frame, Sample},
+    fmp4,
 };
 
 /// Writes the fragments of one track.
 #[derive(Debug)]
 pub(in crate::media::container) struct Writer {
+    track: u32,
+    /// Units per second of all times that are written.
+    timescale: u32,
     sequence: u32,
+    /// What is added to the times of fragments that are passed on, in units.
+    delta: Option<i64>,
     /// The decode time of the sample before, in microseconds.
     last: Option<u64>,
     /// How long a sample lasts that does not say it, in microseconds.
@@ -22,7 +28,8 @@ pub(in crate::media::container) struct Writer {
 }
 
 impl Writer {
-    pub(in crate::media::container) fn new(config: &Config) -> Self {
+    /// `init` is what the rendition begins with, where it is not [our own](super::init).
+    pub(in crate::media::container) fn new(config: &Config, init: Option<&fmp4::Init>) -> Self {
         let step = match config {
             Config::Video(config) => config.framerate.map(|rate| 1e6 / rate),
             Config::Audio(config) if config.codec.starts_with("mp4a.40") => {
@@ -31,7 +38,10 @@ impl Writer {
             _ => None,
         };
         Self {
+            track: init.map_or(TRACK, |init| init.track),
+            timescale: init.map_or(TIMESCALE, |init| init.timescale),
             sequence: 0,
+            delta: None,
             last: None,
             step: step.map_or(0, |step| step as u32),
             is_video: matches!(config, Config::Video(_)),
@@ -41,6 +51,55 @@ impl Writer {
     /// Continues what another has written.
     pub(in crate::media::container) fn follow(&mut self, other: &Self) {
         (self.sequence, self.last) = (other.sequence, other.last);
+        if self.timescale == other.timescale {
+            self.delta = other.delta;
+        }
+    }
+
+    /// The fragment as it came, at the time that its samples have now; `None` where they are not where they were
+    /// relative to each other, or follow what was written before with a decode time that does not rise.
+    pub(in crate::media::container) fn pass(
+        &mut self,
+        samples: &[Sample],
+        fragment: &fmp4::Fragment,
+    ) -> Option<Frame> {
+        let (first, last) = (samples.first()?, samples.last()?);
+        if samples.len() != fragment.times.len() {
+            return None;
+        }
+        let units = |time: u64| i64::try_from(self.units(time)).ok();
+        // Times are rounded on their way here: what differs by less is the same.
+        let slack = i64::from(self.timescale / 500).max(2);
+        let near = |new: u64, old: i64, delta: i64| {
+            let pair = units(new).zip(old.checked_add(delta));
+            pair.is_some_and(|(new, old)| new.abs_diff(old) <= slack.unsigned_abs())
+        };
+        let fits = |delta: i64| {
+            let mut pairs = samples.iter().zip(&fragment.times);
+            pairs.all(|(sample, &(dts, pts))| {
+                near(decode_time(sample), dts, delta) && near(presentation_time(sample), pts, delta)
+            })
+        };
+        let anew = units(decode_time(first))?.checked_sub(fragment.times[0].0)?;
+        // Times stay as exact as they were for as long as the timeline goes on.
+        let delta = self.delta.filter(|delta| fits(*delta)).unwrap_or(anew);
+        let rises = self.last.is_none_or(|before| {
+            let first = decode_time(first);
+            first > before || before - first >= REORDERING
+        });
+        if !rises || !fits(delta) {
+            return None;
+        }
+        let head = fragment.head(delta)?;
+        self.delta = Some(delta);
+        self.last = Some(decode_time(last));
+        let mut chunks = SmallVec::with_capacity(samples.len() + 1);
+        chunks.push(head);
+        chunks.extend(samples.iter().map(|sample| sample.payload.clone()));
+        Some(Frame {
+            timestamp: first.timestamp,
+            chunks,
+        })
     }
 
     /// One fragment of samples in decode order, of which there is at least one.
@@ -71,10 +130,11 @@ impl Writer {
                 self.step = duration;
             }
             let data = sample.payload.clone();
-            let pts = u64::try_from(sample.timestamp.as_micros()).unwrap_or(u64::MAX);
-            let offset = i128::from(pts) - i128::from(dts[index]);
+            let time = self.units(dts[index]);
+            let offset = i128::from(self.units(presentation_time(sample))) - i128::from(time);
+            let end = self.units(dts[index].saturating_add(duration.into()));
             entries.push(TrunEntry {
-                duration: Some(duration),
+                duration: Some(micros((end - time).into())),
                 size: Some(data.len() as u32),
                 flags: Some(if sample.keyframe || !self.is_video {
                     SYNC
@@ -89,7 +149,8 @@ impl Writer {
         let mdat = u32::try_from(size + 8)
             .map_err(|_| Error::Cmaf("a fragment is larger than 4 GiB".into()))?;
         self.sequence = self.sequence.wrapping_add(1);
-        let head = head(self.sequence, dts[0], entries, mdat)
+        let time = self.units(dts[0]);
+        let head = head(self.track, self.sequence, time, entries, mdat)
             .map_err(|error| Error::Cmaf(format!("no fragment can be made: {error}")))?;
         payload.insert(0, head);
         Ok(Frame {
@@ -99,8 +160,7 @@ impl Writer {
     }
 
     fn decode_time(&mut self, sample: &Sample) -> u64 {
-        let time = sample.dts.unwrap_or(sample.timestamp).as_micros();
-        let time = u64::try_from(time).unwrap_or(u64::MAX);
+        let time = decode_time(sample);
         let time = match self.last {
             Some(last) if time <= last && last - time < REORDERING => last + 1,
             _ => time,
@@ -108,17 +168,40 @@ impl Writer {
         self.last = Some(time);
         time
     }
+
+    /// A time in microseconds in those of the track.
+    fn units(&self, time: u64) -> u64 {
+        let units = (u128::from(time) * u128::from(self.timescale) + 500_000) / 1_000_000;
+        u64::try_from(units).unwrap_or(u64::MAX)
+    }
+}
+
+/// In microseconds.
+fn decode_time(sample: &Sample) -> u64 {
+    let time = sample.dts.unwrap_or(sample.timestamp).as_micros();
+    u64::try_from(time).unwrap_or(u64::MAX)
+}
+
+/// In microseconds.
+fn presentation_time(sample: &Sample) -> u64 {
+    u64::try_from(sample.timestamp.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Everything before the payload.
-fn head(sequence: u32, time: u64, entries: Vec<TrunEntry>, mdat: u32) -> mp4_atom::Result<Bytes> {
+fn head(
+    track: u32,
+    sequence: u32,
+    time: u64,
+    entries: Vec<TrunEntry>,
+    mdat: u32,
+) -> mp4_atom::Result<Bytes> {
     let mut moof = Moof {
         mfhd: Mfhd {
             sequence_number: sequence,
         },
         traf: vec![Traf {
             tfhd: Tfhd {
-                track_id: TRACK,
+                track_id: track,
                 default_base_is_moof: true,
                 ..Tfhd::default()
             },

@@ -60,7 +60,7 @@ impl Reader {
                         let same = tracks.iter().find(|track| track.id == self.track);
                         self.timescale = same.map_or(self.timescale, |track| track.timescale);
                     }
-                    Event::Sample(_) => {}
+                    Event::Sample(_) | Event::Fragment(_) => {}
                 }
             }
         }

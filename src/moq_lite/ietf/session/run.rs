@@ -22,6 +22,7 @@ use crate::moq_lite::{
         Control, GoAway, MaxRequestId, ParameterBytes, ParameterVarInt, Parameters, RequestId,
         Version,
     },
+    redact,
     roles::Roles,
     status::Status,
 };
@@ -175,8 +176,7 @@ impl Incoming {
                 return Ok(());
             }
             Control::GoAway(message) => {
-                // Not its query, which may hold a token.
-                let uri = message.new_session_uri.split('?').next();
+                let uri = redact::without_query(&message.new_session_uri);
                 tracing::info!(uri, "the peer is going away");
                 return self.status.goaway(message.new_session_uri.into_owned());
             }

@@ -11,6 +11,7 @@ use crate::moq_lite::{
     Error, GroupConsumer, Result, Track,
     coding::Stream,
     lite::{Fetch, Goaway, Probe, TrackInfo, TrackRequest, Version},
+    redact,
 };
 
 /// Ticks of timestamps a second: microseconds.
@@ -148,8 +149,7 @@ pub(super) async fn goaway<S: Session>(
     if publisher.status.is_server() && !request.uri.is_empty() {
         return Err(Error::ProtocolViolation);
     }
-    // Not its query, which may hold a token.
-    let uri = request.uri.split('?').next();
+    let uri = redact::without_query(&request.uri);
     tracing::info!(uri, "the peer asks to leave");
     publisher.status.goaway(request.uri.into_owned())?;
     let _ = stream.writer.finish();

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use gst::{FlowError, FlowSuccess, prelude::*, subclass::prelude::*};
 
 use super::super::{
@@ -30,6 +31,7 @@ impl MoqSink {
     pub(in super::super) fn chain_movie(
         &self,
         pad: &MoqSinkPad,
+        header: &Bytes,
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
         let imp = pad.imp();
@@ -44,7 +46,7 @@ impl MoqSink {
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
         };
-        let pushed = movie.push(payload, presented, reference);
+        let pushed = movie.push(header, payload, presented, reference);
         drop(stream);
         // What came before an error is good.
         while let Some(event) = next_event(pad) {
@@ -54,6 +56,11 @@ impl MoqSink {
                     self.movie_tracks(pad, tracks)?;
                 }
                 fmp4::Event::Sample(sample) => self.movie_sample(pad, sample),
+                fmp4::Event::Fragment(fragment) => {
+                    if let Content::Movie(movie) = &mut imp.stream().content {
+                        movie.surround(fragment);
+                    }
+                }
             }
         }
         self.release(pad, Release::Known)?;
@@ -126,12 +133,13 @@ impl MoqSink {
             let Ok(config) = track.config else {
                 return Ok(());
             };
+            let init = movie.init(track.id);
             if let Some(known) = movie.track(track.id) {
-                known.writer.configure(config, now)?;
+                known.writer.configure_of(config, init.as_ref(), now)?;
                 movie.set_timescale(track.id, track.timescale);
                 return Ok(());
             }
-            let writer = input.track_with(&options, config)?;
+            let writer = input.track_of(&options, config, init.as_ref())?;
             movie.set(track.id, track.timescale, writer);
             Ok(())
         });
@@ -191,9 +199,15 @@ impl MoqSink {
             let Content::Movie(movie) = &mut stream.content else {
                 return Ok(());
             };
-            let Some(Scheduled { track, samples, .. }) = movie.queue.pop() else {
+            let Some(scheduled) = movie.queue.pop() else {
                 return Ok(());
             };
+            let Scheduled {
+                track,
+                samples,
+                fragment,
+                ..
+            } = scheduled;
             let Some(track) = movie.track(track) else {
                 continue;
             };
@@ -202,7 +216,7 @@ impl MoqSink {
                 continue;
             }
             let now = Instant::now();
-            let written = track.writer.write_fragment(samples, now);
+            let written = track.writer.write_fragment(samples, fragment.as_ref(), now);
             let wanted = track.key_units.is_wanted(&track.writer, now);
             drop(stream);
             if wanted {

@@ -2,7 +2,10 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{kind::Unit, template::codec_data};
+use super::{
+    kind::Unit,
+    template::{codec_data, stream_headers},
+};
 use crate::media::{
     AudioConfig, Config,
     aac::{Adts, AudioSpecificConfig},
@@ -259,8 +262,5 @@ fn sized(caps: &gst::StructureRef, codec: &str) -> Result<AudioConfig, String> {
 
 /// The first header of the stream.
 fn header(caps: &gst::StructureRef) -> Option<Bytes> {
-    let headers = caps.get::<gst::Array>("streamheader").ok()?;
-    let first = headers.first()?.get::<gst::Buffer>().ok()?;
-    let map = first.map_readable().ok()?;
-    Some(Bytes::copy_from_slice(&map))
+    stream_headers(caps).into_iter().next()
 }

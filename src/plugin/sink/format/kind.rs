@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{audio::Audio, data, text::Text, video::Video};
+use super::{audio::Audio, data, template::stream_headers, text::Text, video::Video};
 use crate::media::{Config, DataConfig};
 
 /// How to treat the buffers of a pad.
@@ -16,8 +16,9 @@ pub(in super::super) enum Format {
     Text(Text),
     /// Anything else, as it is.
     Data(DataConfig),
-    /// Fragmented MP4, which says itself what it holds.
-    Mp4,
+    /// Fragmented MP4, which says itself what it holds. What the caps have of it is what it begins with, for
+    /// those who come when that has passed; else this is empty.
+    Mp4(Bytes),
 }
 
 /// What a buffer holds.
@@ -44,7 +45,7 @@ impl Format {
             | "audio/x-eac3" => Audio::new(caps).map(Self::Audio),
             "text/x-raw" | "application/x-subtitle-vtt" => Text::new(caps).map(Self::Text),
             "meta/x-klv" | "application/octet-stream" => Ok(Self::Data(data::config(name))),
-            "video/quicktime" => Ok(Self::Mp4),
+            "video/quicktime" => Ok(Self::Mp4(stream_headers(caps).concat().into())),
             "video/x-raw" => Err(
                 "Raw video cannot be published: put an encoder, such as x264enc, before the sink"
                     .into(),
@@ -63,7 +64,7 @@ impl Format {
             Self::Audio(audio) => audio.config().map(Config::Audio),
             Self::Text(text) => Some(Config::Text(text.config())),
             Self::Data(config) => Some(Config::Data(config.clone())),
-            Self::Mp4 => None,
+            Self::Mp4(_) => None,
         }
     }
 
@@ -78,7 +79,7 @@ impl Format {
         match self {
             Self::Video(video) => Ok(Some(video.read(payload))),
             Self::Audio(audio) => audio.read(payload),
-            Self::Text(_) | Self::Data(_) | Self::Mp4 => Ok(Some(Unit {
+            Self::Text(_) | Self::Data(_) | Self::Mp4(_) => Ok(Some(Unit {
                 keyframe: true,
                 config: self.config(),
                 payload,

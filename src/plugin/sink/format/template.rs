@@ -10,6 +10,19 @@ pub(super) fn codec_data(caps: &gst::StructureRef) -> Option<Bytes> {
     (!map.is_empty()).then(|| Bytes::copy_from_slice(&map))
 }
 
+/// The buffers of the streamheader of caps, which come before those of the stream; empty where there are none.
+pub(super) fn stream_headers(caps: &gst::StructureRef) -> Vec<Bytes> {
+    let Ok(headers) = caps.get::<gst::Array>("streamheader") else {
+        return Vec::new();
+    };
+    let buffers = headers.iter().filter_map(|header| {
+        let buffer = header.get::<gst::Buffer>().ok()?;
+        let map = buffer.map_readable().ok()?;
+        Some(Bytes::copy_from_slice(&map))
+    });
+    buffers.collect()
+}
+
 /// What the pads accept; what is published as it is comes first.
 pub(in super::super) fn caps() -> gst::Caps {
     let mut caps = gst::Caps::new_empty();
