@@ -14,7 +14,9 @@ use crate::{
 
 /// Widths of pictures, or rates of sound, as they came, and how many buffers of each.
 #[derive(Clone, Default)]
-struct Forms(Arc<(Mutex<Vec<(i32, usize)>>, Condvar)>);
+struct Forms(Arc<(Mutex<Seen>, Condvar)>);
+
+type Seen = Vec<(i32, usize)>;
 
 impl Forms {
     /// Of what comes into the sink that `pad` belongs to.
