@@ -11,6 +11,9 @@ mod containers;
 mod elements;
 mod ietf;
 #[cfg(feature = "plugin")]
+#[path = "../common/link.rs"]
+mod link;
+#[cfg(feature = "plugin")]
 #[path = "../pipelines/media.rs"]
 mod media;
 #[cfg(feature = "plugin")]
