@@ -256,6 +256,7 @@ impl Link {
                 Some(_) => plan.limits.receive_window(),
                 None => REQUESTS_WINDOW,
             },
+            ..net::Share::default()
         };
         let listener = plan.listen.map(|options| bind(options, share));
         let listener = listener.transpose()?;
