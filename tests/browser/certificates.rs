@@ -161,12 +161,11 @@ fn the_page_works_at_the_address_of_this_machine_in_its_network() {
     Watched::of(page).sees(10);
     drop(publisher);
     let files = Files::new();
-    let changes: [(fn(&Files), bool); 2] = [
-        (|files| files.of_its_own(14), true),
-        (|files| files.of_authority(90), false),
-    ];
-    for (write, pinned) in changes {
-        write(&files);
+    for pinned in [true, false] {
+        match pinned {
+            true => files.of_its_own(14),
+            false => files.of_authority(90),
+        }
         let publisher = Publisher::start(&files.line(&format!("{address}:0")));
         let watched = Watched::open(&format!("https://{address}:{}/", publisher.port()));
         watched.sees(10);
