@@ -5,7 +5,7 @@ use crate::media::nal::{Format, headers, nal_units, unescape};
 /// NAL unit type of a slice of an instantaneous decoder refresh picture.
 pub const IDR: u8 = 5;
 /// NAL unit type of supplemental enhancement information.
-pub const SEI: u8 = 6;
+const SEI: u8 = 6;
 /// NAL unit type of a sequence parameter set.
 pub const SPS: u8 = 7;
 /// NAL unit type of a picture parameter set.
