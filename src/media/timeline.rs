@@ -4,7 +4,7 @@
 //! difference of arrival and media time over all tracks. A viewer that joins gets a backlog in one
 //! burst: nothing is mapped until that burst has ended, and what is older than the live edge lies
 //! before [`Timeline::start`]. Later the mapping follows the drift of two clocks slowly, and jumps
-//! where the media time itself does, or where everything is late for good.
+//! where the media time itself does, or where everything is late for good: at one media time for all tracks.
 //!
 //! A recorder wants every frame once, in order, and not when it was made: see [`Keep`].
 //!
@@ -18,7 +18,7 @@ mod lateness;
 
 use std::time::Duration;
 
-use era::Era;
+use era::{Era, Step};
 use join::Join;
 use lateness::{Jitter, Lateness};
 
@@ -168,13 +168,18 @@ impl Timeline {
             return Arrival::default();
         }
         match self.keep {
-            Keep::Live => self.era.follow(delay, arrival, self.tolerance),
+            Keep::Live => {
+                let edge = self.edge(track, media);
+                self.era.follow(delay, edge, arrival, self.tolerance);
+            }
             Keep::Everything => self.floor = self.floor.max(within(media + self.era.offset)),
         }
-        let seen = (state.era, self.era.jumps);
+        let step = self.era.at(media);
+        let state = &mut self.tracks[track.0];
+        let seen = (state.era, step.jumps);
         let jumped = state.seen != seen && !first;
         state.seen = seen;
-        let late = delay - self.era.offset;
+        let late = delay - step.offset;
         self.lateness.note(late, arrival);
         Arrival {
             jumped,
@@ -220,11 +225,14 @@ impl Timeline {
     /// The running time of a media time. `None` while the join is under way.
     pub fn running_time(&self, track: TrackId, media: i64) -> Option<i64> {
         self.start()?;
-        let era = match &self.previous {
-            Some(previous) if previous.id == self.tracks[track.0].era => previous,
-            _ => &self.era,
-        };
-        Some(media.saturating_add(era.offset))
+        Some(media.saturating_add(self.step(track, media).offset))
+    }
+
+    /// The running time before which nothing of a media time is shown, because what precedes a jump of the mapping
+    /// lasts until then, on whichever track. Before the first jump that is [`Self::start`].
+    pub fn not_before(&self, track: TrackId, media: i64) -> Option<i64> {
+        let start = self.start()?;
+        Some(self.step(track, media).from.max(start))
     }
 
     /// How irregularly the frames of a track arrive: the smoothed difference of neighbours, as in RFC 3550, section 6.4.1.
@@ -237,6 +245,22 @@ impl Timeline {
     pub fn wanted_tolerance(&self) -> Duration {
         let announced = self.tracks.iter().map(|track| track.announced).max();
         self.lateness.usual().max(announced.unwrap_or_default())
+    }
+
+    fn step(&self, track: TrackId, media: i64) -> Step {
+        let era = match &self.previous {
+            Some(previous) if previous.id == self.tracks[track.0].era => previous,
+            _ => &self.era,
+        };
+        era.at(media)
+    }
+
+    /// The first media time of which nothing but a frame of `track` at `media` was there yet.
+    fn edge(&self, track: TrackId, media: i64) -> i64 {
+        let others = self.tracks.iter().enumerate();
+        let others = others.filter(|(id, other)| *id != track.0 && other.era == self.era.id);
+        let newest = others.filter_map(|(_, other)| other.newest).max();
+        newest.map_or(media, |newest| media.max(newest + 1))
     }
 
     fn fix(&mut self, now: i64) {
@@ -259,7 +283,7 @@ impl Timeline {
         };
         let id = self.era.id + 1;
         self.era = Era::new(id, offset, now);
-        let seen = (id, self.era.jumps);
+        let seen = (id, 0);
         for track in &mut self.tracks {
             (track.era, track.seen) = (id, seen);
         }

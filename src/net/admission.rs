@@ -12,6 +12,8 @@ use super::Host;
 pub struct Share {
     /// Handshakes a second, and as many at once after a pause.
     pub handshakes: u32,
+    /// Connections for HTTP at the same time.
+    pub requests: usize,
     /// Bytes that one connection may send here before they are read.
     pub receive_window: u32,
 }
@@ -20,6 +22,7 @@ impl Default for Share {
     fn default() -> Self {
         Self {
             handshakes: 50,
+            requests: 32,
             receive_window: 64 << 20,
         }
     }

@@ -129,9 +129,7 @@ impl Error {
             Error::System { .. } => Kind::System,
         }
     }
-}
 
-impl Error {
     /// Whether the server answered that it cannot serve now: one that is restarting, or that the proxy before it lost, does so with a
     /// status of 500 or above.
     pub fn is_passing(&self) -> bool {

@@ -27,14 +27,16 @@ type Files = (PathBuf, PathBuf);
 #[derive(Debug)]
 pub(super) struct Keeper {
     files: Option<Files>,
+    /// Held for a moment: handshakes wait for it.
     shown: Mutex<Shown>,
+    /// Held while files are read. Locked before `shown`.
+    origin: Mutex<Origin>,
 }
 
 #[derive(Debug)]
 struct Shown {
     certified: Arc<CertifiedKey>,
     fingerprint: Fingerprint,
-    origin: Origin,
 }
 
 /// What tells that another certificate is due.
@@ -67,9 +69,12 @@ impl Keeper {
         let shown = Mutex::new(Shown {
             certified,
             fingerprint,
-            origin,
         });
-        Ok(Self { files, shown })
+        Ok(Self {
+            files,
+            shown,
+            origin: Mutex::new(origin),
+        })
     }
 
     /// The fingerprint of the certificate of the moment.
@@ -97,8 +102,8 @@ impl Keeper {
 
     /// Changes the certificate if it is time. An error leaves the one before, and is told once.
     fn refresh(&self, now: SystemTime) -> Result<Option<Fingerprint>, Error> {
-        let mut shown = self.shown.lock();
-        let (identity, origin) = match (&self.files, &mut shown.origin) {
+        let mut known = self.origin.lock();
+        let (identity, origin) = match (&self.files, &mut *known) {
             (Some(files), Origin::Read { stamp: old, failed }) => {
                 let new = stamp(files);
                 if new == *old {
@@ -139,14 +144,14 @@ impl Keeper {
             }
             (None, Origin::Read { .. }) => return Ok(None),
         };
+        *known = origin;
         let (certified, fingerprint) = identity;
-        let changed = fingerprint != shown.fingerprint;
-        *shown = Shown {
+        let shown = Shown {
             certified,
             fingerprint,
-            origin,
         };
-        Ok(changed.then_some(fingerprint))
+        let before = std::mem::replace(&mut *self.shown.lock(), shown);
+        Ok((fingerprint != before.fingerprint).then_some(fingerprint))
     }
 }
 

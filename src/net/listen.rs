@@ -14,7 +14,7 @@ use quinn::{
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use tokio::{
-    net::{self, TcpListener},
+    net::{self, TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
     time::{self, Instant},
@@ -28,6 +28,7 @@ use super::{
     admission::{Admission, Share, Verdict},
     http,
     keeper::Keeper,
+    seats::Seats,
     socket, tls,
 };
 
@@ -58,11 +59,22 @@ pub struct Listener {
     service: http::Service,
     protocols: Arc<[&'static str]>,
     admission: Admission,
-    refused: watch::Sender<u64>,
+    share: Share,
+    seats: Seats,
+    refused: watch::Sender<Refusals>,
     handshakes: JoinSet<Option<Accepted>>,
     requests: JoinSet<()>,
     /// The one that looks after the certificate.
     _keeping: JoinSet<()>,
+}
+
+/// What was refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Handshakes of QUIC.
+    pub handshakes: u64,
+    /// Connections for HTTP.
+    pub requests: u64,
 }
 
 /// A session that a client opened.
@@ -146,7 +158,9 @@ impl Listener {
             service,
             protocols: options.protocols.clone().into(),
             admission: Admission::new(share.handshakes),
-            refused: watch::Sender::new(0),
+            share,
+            seats: Seats::default(),
+            refused: watch::Sender::default(),
             handshakes: JoinSet::new(),
             requests: JoinSet::new(),
             _keeping: keeping,
@@ -163,8 +177,8 @@ impl Listener {
         self.service.keeper.fingerprint()
     }
 
-    /// How many handshakes were refused because their host began too many.
-    pub fn refused(&self) -> watch::Receiver<u64> {
+    /// What was refused so far because its host had its [share](Share).
+    pub fn refused(&self) -> watch::Receiver<Refusals> {
         self.refused.subscribe()
     }
 
@@ -189,12 +203,7 @@ impl Listener {
                 accepted = http, if self.requests.len() < MOST_REQUESTS => match accepted {
                     Ok((stream, remote)) => {
                         self.http_resumes = None;
-                        let serve = http::serve(self.service.clone(), stream);
-                        self.requests.spawn(async move {
-                            if let Err(error) = serve.await {
-                                tracing::debug!(%remote, %error, "HTTP request broke off");
-                            }
-                        });
+                        self.answer(stream, remote);
                     }
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a TCP connection");
@@ -212,6 +221,21 @@ impl Listener {
         let _ = time::timeout(CLOSE_TIME, self.endpoint.wait_idle()).await;
     }
 
+    fn answer(&mut self, stream: TcpStream, remote: SocketAddr) {
+        let Some(seat) = self.seats.take(remote.ip().into(), self.share.requests) else {
+            tracing::debug!(%remote, "too many HTTP connections of one host, one refused");
+            self.refused.send_modify(|count| count.requests += 1);
+            return;
+        };
+        let serve = http::serve(self.service.clone(), stream);
+        self.requests.spawn(async move {
+            if let Err(error) = serve.await {
+                tracing::debug!(%remote, %error, "HTTP request broke off");
+            }
+            drop(seat);
+        });
+    }
+
     fn shake_hands(&mut self, incoming: Incoming) {
         let pending = self.handshakes.len();
         let address = incoming.remote_address().ip();
@@ -221,7 +245,7 @@ impl Listener {
             .judge(address, proven, Instant::now().into_std());
         if verdict == Verdict::Refuse {
             tracing::debug!(%address, "too many handshakes of one host, one refused");
-            self.refused.send_modify(|count| *count += 1);
+            self.refused.send_modify(|count| count.handshakes += 1);
             incoming.refuse();
         } else if pending >= MOST_HANDSHAKES {
             tracing::debug!(remote = %incoming.remote_address(), "too many handshakes, one refused");
@@ -409,7 +433,7 @@ const MOST_INCOMING: usize = 512;
 const INCOMING_BYTES: u64 = 16 << 10;
 
 /// HTTP requests under way; beyond, clients wait.
-const MOST_REQUESTS: usize = 64;
+const MOST_REQUESTS: usize = 256;
 
 /// After the system had no file descriptor for a TCP connection.
 const HTTP_PAUSE: Duration = Duration::from_millis(200);

@@ -21,6 +21,7 @@
 //! | `fingerprint` | SHA-256 of a certificate |
 //! | `quic` | transport parameters |
 //! | `pulse` | whether the other end still answers |
+//! | `seats` | how many connections each host has open |
 //! | `socket` | dual-stack sockets, and one that lets go of its port at once |
 //! | `http` | the few lines of HTTP/1 that fetch and serve a fingerprint, and the pages for browsers |
 //! | `error` | what went wrong, as sentences for a user |
@@ -37,6 +38,7 @@ mod keeper;
 mod listen;
 mod pulse;
 mod quic;
+mod seats;
 mod socket;
 mod target;
 mod tls;
@@ -50,7 +52,7 @@ pub use error::{Error, Failure, Kind};
 pub use fallback::WebSocket;
 pub use fingerprint::Fingerprint;
 pub use host::Host;
-pub use listen::{Accepted, ListenOptions, Listener};
+pub use listen::{Accepted, ListenOptions, Listener, Refusals};
 pub use quic::{Congestion, Quic};
 pub use target::redact;
 pub use tls::Tls;

@@ -3,6 +3,7 @@
 use std::{fmt, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes};
+use quinn::VarInt;
 use web_transport_trait as wt;
 
 /// An established session, to be used through `web_transport_trait::Session`.
@@ -74,10 +75,12 @@ pub enum Over<Q, W> {
     WebSocket(W),
 }
 
-impl<Q: wt::Session, W: wt::Session> wt::Session for Over<Q, W> {
-    type SendStream = Over<Q::SendStream, W::SendStream>;
-    type RecvStream = Over<Q::RecvStream, W::RecvStream>;
-    type Error = Over<Q::Error, W::Error>;
+impl wt::Session for Transport {
+    type SendStream =
+        Over<web_transport_quinn::SendStream, <qmux::Session as wt::Session>::SendStream>;
+    type RecvStream =
+        Over<web_transport_quinn::RecvStream, <qmux::Session as wt::Session>::RecvStream>;
+    type Error = Over<web_transport_quinn::SessionError, <qmux::Session as wt::Session>::Error>;
 
     async fn accept_uni(&self) -> Result<Self::RecvStream, Self::Error> {
         match self {
@@ -161,7 +164,15 @@ impl<Q: wt::Session, W: wt::Session> wt::Session for Over<Q, W> {
 
     fn close(&self, code: u32, reason: &str) {
         match self {
-            Over::Quic(session) => session.close(code, reason),
+            // With the connection at once, and not with a capsule before: where one comes while streams are open, tabs of
+            // Chromium 156 crash.
+            Over::Quic(session) if session.request().is_some() => {
+                let code = web_transport_quinn::proto::error_to_http3(code);
+                let code = VarInt::from_u64(code).unwrap_or(VarInt::MAX);
+                let connection: &quinn::Connection = session;
+                connection.close(code, reason.as_bytes());
+            }
+            Over::Quic(session) => wt::Session::close(session, code, reason),
             Over::WebSocket(session) => session.close(code, reason),
         }
     }

@@ -13,9 +13,10 @@ use std::{
 };
 
 use gst::{DebugCategory, ErrorMessage, ProgressType, glib, prelude::*};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use super::link::{Event, Link, Media, Phase, Plan, Policy, Report, Sessions, Status};
+use super::link::{Event, Link, Media, Phase, Plan, Policy, Report, Sessions, Status, Viewer};
 use super::listening;
 use crate::net;
 
@@ -23,6 +24,8 @@ use crate::net;
 pub(super) struct Control {
     link: Option<Link>,
     silent: Arc<AtomicBool>,
+    /// Viewers whose coming was told, and whose leaving was not yet.
+    present: Arc<Mutex<Vec<Arc<Viewer>>>>,
     element: glib::WeakRef<gst::Element>,
 }
 
@@ -76,10 +79,12 @@ impl Control {
         }
 
         let silent = Arc::new(AtomicBool::new(false));
+        let present = Arc::default();
         let speaker = Speaker {
             element: element.downgrade(),
             category,
             silent: silent.clone(),
+            present: Arc::clone(&present),
             status: link.watch(),
             second,
             told: Status::default(),
@@ -94,6 +99,7 @@ impl Control {
         Ok(Self {
             link: Some(link),
             silent,
+            present,
             element: element.downgrade(),
         })
     }
@@ -131,6 +137,10 @@ impl Drop for Control {
         let Some(element) = self.element.upgrade() else {
             return;
         };
+        let left = std::mem::take(&mut *self.present.lock());
+        for viewer in left {
+            listening::emit(&element, listening::REMOVED, &viewer);
+        }
         if matches!(before.phase, Phase::Connecting | Phase::Reconnecting) {
             progress(&element, ProgressType::Canceled, "Stopped");
         }
@@ -143,6 +153,7 @@ struct Speaker {
     element: glib::WeakRef<gst::Element>,
     category: DebugCategory,
     silent: Arc<AtomicBool>,
+    present: Arc<Mutex<Vec<Arc<Viewer>>>>,
     status: watch::Receiver<Status>,
     /// What the element does once a second.
     second: fn(&gst::Element),
@@ -207,8 +218,20 @@ impl Speaker {
                 // The peer may have left meanwhile.
                 let _ = question.answer.send(allowed);
             }
-            Event::Arrived(viewer) => listening::emit(element, listening::ADDED, &viewer),
-            Event::Left(viewer) => listening::emit(element, listening::REMOVED, &viewer),
+            Event::Arrived(viewer) => {
+                self.present.lock().push(viewer.clone());
+                listening::emit(element, listening::ADDED, &viewer);
+            }
+            Event::Left(viewer) => {
+                let mut present = self.present.lock();
+                let index = present.iter().position(|other| other.id == viewer.id);
+                let told = index.map(|index| present.swap_remove(index));
+                drop(present);
+                // Otherwise the element has just stopped, and tells of it.
+                if told.is_some() {
+                    listening::emit(element, listening::REMOVED, &viewer);
+                }
+            }
         }
     }
 

@@ -8,6 +8,7 @@ mod access;
 mod client;
 mod doubt;
 mod forward;
+mod limits;
 pub(super) mod list;
 mod refused;
 mod server;
@@ -33,11 +34,12 @@ use self::sessions::Listed;
 use super::runtime;
 use crate::{
     access::Keys,
-    moq_lite::{self, OriginConsumer, OriginProducer, PathOwned, Session},
+    moq_lite::{OriginConsumer, OriginProducer, PathOwned, Session},
     net,
 };
 
 pub(super) use access::{Question, Visit};
+pub(super) use limits::Limits;
 pub(super) use viewers::Viewer;
 
 use refused::{Counts, Refused};
@@ -51,39 +53,6 @@ pub(super) struct Plan {
     /// Whose tokens open the port; without them it is open to all.
     pub(super) keys: Option<Keys>,
     pub(super) limits: Limits,
-}
-
-/// What peers may take of a listening element.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
-    /// Sessions at the same time.
-    pub(super) sessions: usize,
-    /// Sessions of one address at the same time.
-    pub(super) sessions_per_address: usize,
-    /// Handshakes of one address in a second.
-    pub(super) handshakes_per_address: usize,
-    /// Of one session: subscriptions and other requests that are open.
-    pub(super) subscriptions: usize,
-    /// Of one session: broadcasts that it announces.
-    pub(super) announcements: usize,
-    /// Bytes under way in all sessions together.
-    pub(super) bytes_in_flight: u64,
-    /// How long a session may neither ask for nor offer anything.
-    pub(super) idle_time: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            sessions: 1024,
-            sessions_per_address: 256,
-            handshakes_per_address: 50,
-            subscriptions: 256,
-            announcements: 256,
-            bytes_in_flight: 256 << 20,
-            idle_time: Some(Duration::from_secs(30)),
-        }
-    }
 }
 
 /// What may change while sessions run.
@@ -106,29 +75,6 @@ pub(super) struct Media {
     pub(super) consume: Option<OriginProducer>,
     /// The broadcast to ask for where a server announces nothing.
     pub(super) expected: Option<PathOwned>,
-}
-
-impl Limits {
-    fn of_session(&self) -> moq_lite::Limits {
-        moq_lite::Limits {
-            requests: self.subscriptions,
-            announcements: self.announcements,
-        }
-    }
-
-    /// What each of so many sessions may have under way. A power of two, so that it changes seldom.
-    fn send_window(&self, sessions: usize) -> u64 {
-        let share = self.bytes_in_flight / u64::try_from(sessions.max(1)).unwrap_or(u64::MAX);
-        let rounded = (share / 2 + 1).next_power_of_two();
-        rounded.clamp(LEAST_WINDOW, MOST_WINDOW)
-    }
-
-    /// What each session may send before it is read, however many there are.
-    fn receive_window(&self) -> u32 {
-        let share = self.bytes_in_flight / u64::try_from(self.sessions.max(1)).unwrap_or(u64::MAX);
-        let window = share.clamp(MOST_WINDOW, 64 << 20);
-        u32::try_from(window.min(self.bytes_in_flight)).unwrap_or(u32::MAX)
-    }
 }
 
 /// Where an element stands.
@@ -310,6 +256,7 @@ impl Link {
                 Some(_) => plan.limits.receive_window(),
                 None => REQUESTS_WINDOW,
             },
+            ..net::Share::default()
         };
         let listener = plan.listen.map(|options| bind(options, share));
         let listener = listener.transpose()?;
@@ -503,10 +450,6 @@ fn bind(options: net::ListenOptions, share: net::Share) -> Result<net::Listener,
         })
     })
 }
-
-/// What a session may have under way at least, and at most.
-const LEAST_WINDOW: u64 = 64 << 10;
-const MOST_WINDOW: u64 = 8 << 20;
 
 /// Bytes of requests of one session that wait to be read: more than all its subscriptions need.
 const REQUESTS_WINDOW: u32 = 1 << 20;

@@ -6,7 +6,8 @@
 //! | `viewer-added` | id, structure | a viewer was let in |
 //! | `viewer-removed` | id, structure | a viewer is gone |
 //!
-//! They are emitted by the element's control thread.
+//! They are emitted by the element's control thread; `viewer-removed` of those that are there when the element stops, by the
+//! thread that stops it.
 
 use std::ops::ControlFlow;
 

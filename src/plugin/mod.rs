@@ -9,6 +9,7 @@
 //! | `listening` | the signals of an element that serves peers |
 //! | `runtime` | the tokio runtime of the process |
 //! | `logging` | debug categories, and the transport's log among them |
+//! | `words` | how the application is spoken to |
 
 mod control;
 mod link;
@@ -18,6 +19,7 @@ mod runtime;
 mod settings;
 mod sink;
 mod source;
+mod words;
 
 use gst::glib;
 

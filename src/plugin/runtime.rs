@@ -17,7 +17,7 @@ pub(super) static RUNTIME: LazyLock<runtime::Runtime> = LazyLock::new(|| {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
     let bridge = logging::Bridge::unless_taken();
     runtime::Builder::new_multi_thread()
-        .worker_threads(workers())
+        .worker_threads(WORKERS)
         .enable_all()
         .thread_name_fn(|| format!("moq-net-{}", THREADS.fetch_add(1, Ordering::Relaxed)))
         .thread_keep_alive(Duration::from_secs(10))
@@ -38,7 +38,6 @@ where
     RUNTIME.spawn(future)
 }
 
-/// Packets of one connection are handled by one thread at a time; a second one serves the others.
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(1))
-}
+/// What the threads of GStreamer hand over is encrypted and sent by one other. With a second one, what belongs to one
+/// connection would go back and forth between them.
+const WORKERS: usize = 1;

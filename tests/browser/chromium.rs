@@ -11,6 +11,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::certificates;
+
 /// The longest that an answer may take; the driver itself waits 30 seconds at most.
 const LIMIT: Duration = Duration::from_secs(45);
 
@@ -110,6 +112,7 @@ impl Driver {
             );
             let mut child = Command::new("node")
                 .arg("test/driver.js")
+                .env("TRUSTED_KEY", certificates::trusted_key())
                 .current_dir(&web)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())

@@ -61,6 +61,10 @@ impl Publisher {
         format!("http://127.0.0.1:{}/", self.port())
     }
 
+    pub(crate) fn sink(&self) -> gst::Element {
+        self.pipeline.by_name("sink").expect("it is named so")
+    }
+
     fn error(&self) -> Option<String> {
         let bus = self.pipeline.bus()?;
         match bus.pop_filtered(&[gst::MessageType::Error])?.view() {

@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use gstmoq::net::{Kind, Listener, Tls, connect};
+use gstmoq::net::{Kind, Listener, Share, Tls, connect};
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
+    time::{Duration, Instant},
 };
 
 use crate::{support::*, waiting::eventually};
@@ -191,4 +192,61 @@ async fn files_of_a_certificate_may_change_while_sessions_run() {
     echo(&second, &second_accepted).await;
     // The one before goes on.
     echo(&first, &first_accepted).await;
+}
+
+#[tokio::test]
+async fn one_host_holds_no_more_connections_than_its_share_and_no_longer_than_its_time() {
+    let options = listen_options("127.0.0.1:0", &["moql"]);
+    let mut server = Listener::bind(&options).await.unwrap();
+    let address = server.local_addr();
+    let mut refused = server.refused();
+    tokio::spawn(async move { while server.accept().await.is_some() {} });
+    let most = Share::default().requests;
+
+    // Each says a byte and no more, as long as it is let.
+    let mut slow = Vec::new();
+    for _ in 0..most {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"G").await.unwrap();
+        slow.push(stream);
+    }
+    // Those beyond are closed at once.
+    for _ in 0..500 - most {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut answer = [0];
+        let read = within(stream.read(&mut answer)).await;
+        assert!(matches!(read, Ok(0) | Err(_)));
+    }
+    let count = within(refused.wait_for(|refused| refused.requests == 500 - most as u64)).await;
+    drop(count.unwrap());
+    // Another host is served meanwhile.
+    let stream = TcpSocket::new_v4().unwrap();
+    stream.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = within(stream.connect(address)).await.unwrap();
+    let (head, _) = ask(stream, "GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    // The slow ones keep writing, and are cut off all the same.
+    let begin = Instant::now();
+    for stream in &mut slow {
+        let mut answer = Vec::new();
+        let cut = async {
+            loop {
+                tokio::select! {
+                    read = stream.read_buf(&mut answer) => match read {
+                        Ok(0) | Err(_) => break,
+                        Ok(_) => {}
+                    },
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {
+                        if stream.write_all(b"E").await.is_err() {
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        within(cut).await;
+    }
+    assert!(begin.elapsed() < Duration::from_secs(15));
+    let (head, _) = get(address, "/").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
 }

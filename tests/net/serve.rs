@@ -3,6 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener, UdpSocket},
     path::PathBuf,
+    time::Instant,
 };
 
 use gstmoq::net::{Kind, Listener, Share, Tls, Transport, connect};
@@ -11,7 +12,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use web_transport_trait::Session as _;
+use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
 
 use crate::support::*;
 
@@ -67,6 +68,41 @@ async fn packets_grow_where_the_path_carries_larger_ones() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn packets_are_acknowledged_several_at_a_time() {
+    let server = listen("127.0.0.1:0", &["moql"]).await;
+    let options = options(&format!("moql://{}/", server.local_addr()), insecure());
+    let (connected, accepted) = session(server, &options).await;
+    let told = |transport: &Transport| {
+        let connection = transport.connection().expect("it is QUIC");
+        connection.stats().frame_tx.acks
+    };
+    // Settles what the two agree upon.
+    echo(&connected, &accepted).await;
+
+    let (began, before) = (Instant::now(), told(&accepted.transport));
+    within(async {
+        for _ in 0..PACKETS {
+            let mut send = connected.transport.open_uni().await.unwrap();
+            send.write_all(b"one way").await.unwrap();
+            send.finish().unwrap();
+            let mut receive = accepted.transport.accept_uni().await.unwrap();
+            assert_eq!(receive.read_all().await.unwrap(), "one way");
+        }
+    })
+    .await;
+    let acknowledgements = told(&accepted.transport) - before;
+    // Some are due because time passed: of those there may be more on a busy machine.
+    let due = u64::try_from(began.elapsed().as_millis() / 25).unwrap() + 5;
+    assert!(
+        acknowledgements <= PACKETS / 10 + due,
+        "{acknowledgements} for {PACKETS} packets, of which {due} were due"
+    );
+}
+
+/// Without an agreement, every other one is acknowledged.
+const PACKETS: u64 = 400;
 
 #[tokio::test]
 async fn clients_that_never_finish_do_not_hold_up_others() {

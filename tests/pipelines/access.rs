@@ -348,6 +348,12 @@ fn viewers_are_told_of_when_they_come_and_when_they_go() {
         "{about}"
     );
     assert!(events.recv_timeout(Duration::ZERO).is_err());
+    // Who is there when the element stops leaves with it, and is told of when that is done.
+    publisher.pipeline.set_state(gst::State::Null);
+    let (signal, id, about) = events.recv_timeout(Duration::ZERO).expect("it was told");
+    assert_eq!((signal, id), ("viewer-removed", 2));
+    assert!(about.get::<u64>("bytes").is_ok_and(|bytes| bytes > 1000));
+    assert!(events.recv_timeout(Duration::ZERO).is_err());
 }
 
 #[test]

@@ -225,3 +225,35 @@ fn a_session_announces_no_more_broadcasts_than_the_limit() {
     );
     assert_eq!(refused(&publisher, "announcements"), 1);
 }
+
+#[test]
+fn a_share_that_is_too_small_for_pictures_is_reported() {
+    let publisher = Publisher::new(&live_video(&format!(
+        "{LISTEN} max-bytes-in-flight=1048576"
+    )));
+    publisher.play();
+    let viewers: Vec<_> = (0..3).map(|_| publisher.viewer()).collect();
+    for viewer in &viewers {
+        viewer.record.wait_for_units("video_0", 10);
+    }
+    assert_eq!(
+        warning(&publisher),
+        "There are so many sessions that each may have no more than 256 KiB under way: max-bytes-in-flight is 1048576, and \
+         viewers far away may fall behind"
+    );
+    assert!(refused(&publisher, "bytes-in-flight") > 0);
+}
+
+#[test]
+fn connections_for_http_beyond_the_share_of_an_address_are_reported() {
+    let publisher = Publisher::new(&live_video(LISTEN));
+    publisher.play();
+    let open = || std::net::TcpStream::connect(("127.0.0.1", publisher.port));
+    let held: Vec<_> = (0..40).map(|_| open().expect("it listens")).collect();
+    assert_eq!(
+        warning(&publisher),
+        "Connections for HTTP were refused: one address had 32 open, which is the most"
+    );
+    assert!(refused(&publisher, "requests") > 0);
+    drop(held);
+}

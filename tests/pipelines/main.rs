@@ -2,6 +2,7 @@
 #![cfg(feature = "plugin")]
 
 mod access;
+mod changes;
 mod codecs;
 mod containers;
 mod errors;

@@ -27,7 +27,7 @@ fn publisher() -> Publisher {
 }
 
 /// The address of what it publishes, with the certificate to trust.
-fn uri(publisher: &Publisher) -> String {
+pub(crate) fn uri(publisher: &Publisher) -> String {
     let (port, fingerprint) = (publisher.port, fingerprint(publisher.port));
     format!("moq://127.0.0.1:{port}/cam?certificate-fingerprints={fingerprint}")
 }
@@ -58,7 +58,7 @@ fn width(record: &Record, name: &str) -> Option<i32> {
 }
 
 /// A player with sinks that show nothing.
-fn player(kind: &str, uri: &str) -> (gst::Pipeline, Record) {
+pub(crate) fn player(kind: &str, uri: &str) -> (gst::Pipeline, Record) {
     crate::support::init();
     let player = gst::ElementFactory::make(kind)
         .property("uri", uri)

@@ -95,6 +95,8 @@ fn an_address_that_cannot_be_is_refused_as_a_whole() {
         ("moq:cam", gst::URIError::BadUri),
         ("moq://h/cam?latency=soon", gst::URIError::BadReference),
         ("moq://h/cam?listen=0.0.0.0:1", gst::URIError::BadReference),
+        ("moq://h/cam?http-root=/", gst::URIError::BadReference),
+        ("moq://h/cam?auth-key=/key", gst::URIError::BadReference),
     ] {
         let refused = handler.set_uri(uri).expect_err(uri);
         assert!(refused.matches(error), "{uri}: {refused}");

@@ -22,8 +22,8 @@ pub(crate) struct Scene {
     pub(crate) audio: bool,
     /// Sound from then on.
     pub(crate) audio_from: gst::ClockTime,
-    /// A picture that takes the bits it is given, and how many kbit/s these are.
-    pub(crate) bitrate: Option<u32>,
+    /// A picture of a megabit a second.
+    pub(crate) noisy: bool,
     /// Pictures that are presented in another order than they are decoded in.
     pub(crate) reordered: bool,
 }
@@ -33,7 +33,7 @@ impl Scene {
         video: true,
         audio: true,
         audio_from: gst::ClockTime::ZERO,
-        bitrate: None,
+        noisy: false,
         reordered: false,
     };
 }
@@ -47,9 +47,10 @@ impl Camera {
         crate::init();
         let mut text = format!("moqsink name=sink {sink} broadcast=cam ");
         if scene.video {
-            let (pattern, bitrate) = match scene.bitrate {
-                Some(bitrate) => ("snow", bitrate),
-                None => ("black", 300),
+            // The same bits for each picture: an encoder that had to keep to a rate would leave out what changed.
+            let (pattern, quantizer) = match scene.noisy {
+                true => ("snow ! video/x-raw,width=160,height=120 ! videoscale", 46),
+                false => ("black", 21),
             };
             let order = match scene.reordered {
                 true => "bframes=3 b-pyramid=true b-adapt=false rc-lookahead=0 sync-lookahead=0",
@@ -57,8 +58,8 @@ impl Camera {
             };
             text += &format!(
                 "videotestsrc is-live=true pattern={pattern} ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
-                 ! identity name=picture ! x264enc {order} speed-preset=ultrafast key-int-max=60 bitrate={bitrate} \
-                 vbv-buf-capacity=300 threads=1 ! sink. "
+                 ! identity name=picture ! x264enc {order} speed-preset=ultrafast key-int-max=60 \
+                 pass=quant quantizer={quantizer} threads=1 ! sink. "
             );
         }
         if scene.audio {

@@ -49,17 +49,18 @@ fn a_viewer_that_joins_anywhere_in_a_group_first_sees_what_is_live() {
             viewer
         })
         .collect();
-    let mut old = Vec::new();
+    let mut excesses = Vec::new();
     for (phase, viewer) in viewers.iter().enumerate() {
-        viewer.wait("a click", |log| !log.clicks.is_empty());
+        viewer.wait("two clicks", |log| log.clicks.len() >= 2);
         let row = Row::of(&format!("at {}/10 of a group", phase * 3 % 10), viewer);
         row.assert_in_step();
         assert_eq!(row.backwards, 0, "{phase}");
-        old.push(row.age.expect("it was waited for"));
+        excesses.push(row.excess());
     }
-    // A player that shows the group from its start is behind by a second on the average.
-    old.sort_unstable();
-    assert!(old[5] < LIVE / 2 && old[9] < LIVE, "{old:?}");
+    // A player that shows the group from its start is behind by a second on the average. On a machine that has other
+    // things to do some come later.
+    excesses.sort_unstable();
+    assert!(excesses[4] <= 0 && excesses[9] < LIVE, "{excesses:?}");
 }
 
 #[test]
@@ -132,10 +133,12 @@ fn pictures_alone_play_evenly() {
     let row = Row::of("pictures alone", &viewer);
     assert_eq!((row.missing, row.backwards), (0, 0));
     let log = viewer.log();
-    // The first may be the rest of the picture before the live edge, which ends a rounding behind it.
-    for (index, pair) in log.pictures.windows(2).enumerate() {
+    for pair in log.pictures.windows(2) {
         let step = pair[1].due - pair[0].due;
-        let rest = index == 0 && (0..1_000).contains(&step);
-        assert!(rest || (step - FRAME as i64).abs() < 10_000_000, "{step}");
+        assert!(
+            (step - FRAME as i64).abs() < 10_000_000,
+            "{step}: {:?}",
+            &log.pictures[..5]
+        );
     }
 }

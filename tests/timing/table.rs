@@ -14,6 +14,9 @@ pub(crate) struct Row {
     pub(crate) first: Option<i64>,
     /// How old that was, in ms.
     pub(crate) age: Option<i64>,
+    /// For how long sinks wait, and how long it took to decode the group up to the first that was shown, in ms.
+    pub(crate) latency: i64,
+    pub(crate) decoding: Option<i64>,
     /// How old they were in the middle, in ms.
     pub(crate) usual: Option<i64>,
     /// The largest of sound against picture, in ms.
@@ -43,12 +46,16 @@ impl Row {
         let (missing, backwards) = order(&log);
         let mut query = gst::query::Latency::new();
         assert!(viewer.pipeline.query(&mut query));
-        let latency = query.result().1.nseconds() as i64 + SLACK;
-        let is_late = |shown: &&Shown| shown.at - shown.due > latency;
+        let latency = query.result().1.nseconds() as i64;
+        let is_late = |shown: &&Shown| shown.at - shown.due > latency + SLACK;
         let late = log.pictures.iter().filter(is_late).count();
         let row = Self {
             first: first.map(|shown| millis(shown.at - viewer.began)),
             age: first.map(|shown| millis(viewer.age(shown))),
+            latency: millis(latency),
+            decoding: log.decoding[0]
+                .zip(log.decoding[1])
+                .map(|(begin, end)| millis(end - begin)),
             usual: ages.get(ages.len() / 2).copied(),
             skew: skew.map(millis),
             missing,
@@ -58,10 +65,12 @@ impl Row {
         };
         let cell = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
         println!(
-            "| {name:36} | first {:>6} ms | its age {:>5} ms | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {late:>3} late | {missing:>3} missing | \
+            "| {name:36} | first {:>6} ms | its age {:>5} ms (latency {:>4}, decoding {:>4}) | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {late:>3} late | {missing:>3} missing | \
              {backwards} backwards | {:>3} groups skipped | {} refused |",
             cell(row.first),
             cell(row.age),
+            row.latency,
+            cell(row.decoding),
             cell(row.usual),
             cell(row.skew),
             log.pictures.len(),
@@ -69,6 +78,14 @@ impl Row {
             log.refused,
         );
         row
+    }
+
+    /// How much older the first picture was than it has to be: as old as later ones, of which the latency is the most part,
+    /// one frame, and what it takes to decode the group before it. In ms.
+    pub(crate) fn excess(&self) -> i64 {
+        let known = self.age.zip(self.usual).zip(self.decoding);
+        let ((age, usual), decoding) = known.expect("there were pictures");
+        age - (usual + millis(FRAME as i64) + decoding)
     }
 
     /// Sound and picture within less than a frame.

@@ -32,6 +32,8 @@ pub(crate) struct Log {
     pub(crate) clicks: Vec<Shown>,
     /// Buffers of sound.
     pub(crate) sounds: usize,
+    /// When the first picture came in, on the system's clock, and when the first to be shown was decoded.
+    pub(crate) decoding: [Option<i64>; 2],
     /// QoS messages of moqsrc.
     pub(crate) refused: usize,
     pub(crate) errors: Vec<String>,
@@ -123,16 +125,17 @@ impl Viewer {
         shown.at - self.taken(shown)
     }
 
-    /// By how much sound and picture are apart at each click, in nanoseconds; positive where sound is late.
+    /// By how much each click and the picture of the same moment are apart, in nanoseconds; positive where sound is late.
+    /// There is none where that picture was left out.
     pub(crate) fn skews(&self) -> Vec<i64> {
         let log = self.log();
         let skew = |click: &Shown| {
-            // The picture that was on the screen.
-            let near = |picture: &&Shown| (picture.due - click.due).abs() < SECOND / 10;
-            let picture = log.pictures.iter().rfind(near)?;
-            let way = picture.due - self.taken(picture);
-            let taken = click.due - way - self.begin(picture.camera);
-            Some((taken + SECOND / 2).rem_euclid(SECOND) - SECOND / 2)
+            let of_a_click = |picture: &&Shown| picture.number.is_multiple_of(30);
+            let pictures = log.pictures.iter().filter(of_a_click);
+            let skews = pictures.map(|picture| click.due - picture.due);
+            skews
+                .min_by_key(|skew| skew.abs())
+                .filter(|skew| skew.abs() < SECOND / 2)
         };
         log.clicks.iter().filter_map(skew).collect()
     }
@@ -176,6 +179,18 @@ fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, log: Shared) {
     let text = format!("{decoder} ! fakesink name=out sync=true async=false signal-handoffs=true");
     let bin = gst::parse::bin_from_description(&text, true).expect("the description is right");
     let sink = bin.by_name("out").expect("it is named");
+    let input = bin.static_pad("sink").expect("it has one");
+    let output = sink.static_pad("sink").expect("it has one");
+    if video {
+        for (side, pad) in [input.clone(), output].iter().enumerate() {
+            let log = log.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                let now = gst::SystemClock::obtain().time().nseconds() as i64;
+                lock(&log).decoding[side] = Some(now);
+                gst::PadProbeReturn::Remove
+            });
+        }
+    }
     let last = Mutex::new(i64::MIN / 2);
     sink.connect("handoff", false, move |values| {
         let sink: gst::Element = values[0].get().expect("of a sink");
@@ -220,7 +235,6 @@ fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, log: Shared) {
         None
     });
     pipeline.add(&bin).expect("it is new");
-    let input = bin.static_pad("sink").expect("it has one");
     bin.sync_state_with_parent().expect("it starts");
     pad.link(&input).expect("it takes that");
 }

@@ -2,23 +2,20 @@
 import "@moq/publish/element";
 import { keepInStep } from "./clocks.js";
 import { bitrate } from "./meter.js";
+import { hindered, state, status, turnedAway } from "./notice.js";
 import { connect, destination, obstacle } from "./session.js";
 
 keepInStep();
 
 const find = (id) => document.getElementById(id);
 const publisher = document.querySelector("moq-publish");
-const stage = find("stage");
 const sources = [...document.querySelectorAll(".source")];
 const query = new URLSearchParams(location.search);
 const target = destination(location);
 
 const hindrance = obstacle(location);
 if (hindrance) {
-  const link = Object.assign(document.createElement("a"), { href: hindrance.href, textContent: hindrance.label });
-  state("stopped", "One more step", hindrance.text);
-  find("notice").append(link);
-  status("broken", "Not connected");
+  hindered(hindrance);
   for (const button of sources) button.disabled = true;
 } else {
   find("to-watch").search = location.search;
@@ -33,7 +30,7 @@ if (hindrance) {
   });
   for (const button of sources) button.addEventListener("click", () => start(button.dataset.source));
   find("stop").addEventListener("click", () => start(undefined));
-  connect(publisher.connection, target);
+  connect(publisher.connection, target, turnedAway);
   show();
 }
 
@@ -85,16 +82,4 @@ function show() {
     find("bitrate").textContent = config?.bitrate ? bitrate(config.bitrate) : "–";
     find("picture").textContent = config ? `${config.width}×${config.height}` : "–";
   });
-}
-
-function state(name, title, text) {
-  stage.dataset.state = name;
-  if (!title) return;
-  find("notice-title").textContent = title;
-  find("notice-text").textContent = text;
-}
-
-function status(name, text) {
-  find("status").dataset.state = name;
-  find("status").textContent = text;
 }

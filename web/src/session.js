@@ -6,9 +6,23 @@ export function destination(location) {
   const elsewhere = query.get("url");
   const url = new URL(elsewhere ?? query.get("path") ?? "/", location.origin);
   if (!elsewhere) url.protocol = "https:";
-  const token = query.get("jwt");
+  const token = keep(query.get("jwt"), url.host);
   if (token) url.searchParams.set("jwt", token);
-  return { url, own: !elsewhere };
+  return { url, own: !elsewhere, token };
+}
+
+/**
+ * A token stays with this tab and not in its address, which people copy, show on screens and find in their history.
+ * Without a new one it is the one that this tab has for the server.
+ */
+function keep(token, host) {
+  const name = `token for ${host}`;
+  if (!token) return sessionStorage.getItem(name) ?? undefined;
+  sessionStorage.setItem(name, token);
+  const address = new URL(location.href);
+  address.searchParams.delete("jwt");
+  history.replaceState(history.state, "", address);
+  return token;
 }
 
 /** What keeps this page from playing here, as a sentence with a link; undefined if nothing does. */
@@ -35,12 +49,16 @@ export function obstacle(location) {
 /**
  * Connects, and connects again whenever the session is lost.
  *
+ * `turnedAway` is told in words, `{ title, text }`, when the server ends one session after the other as soon as it begins,
+ * and is called without when one lasts.
+ *
  * A certificate that the server made itself is accepted by its fingerprint, which is asked for before each attempt,
  * because it changes from time to time. One from an authority may live too long for that, so every other attempt goes
  * without the fingerprint.
  */
-export async function connect(connection, { url, own }) {
+export async function connect(connection, { url, own, token }, turnedAway) {
   connection.delay = { initial: 200, multiplier: 1.6, max: 2000, timeout: 0 };
+  watchRefusals(connection, token, turnedAway);
   if (!own) {
     connection.url.set(url);
     return;
@@ -85,6 +103,63 @@ function revive(connection, session) {
   connection.enabled.set(false);
   setTimeout(() => connection.enabled.set(true), 100);
 }
+
+/** Browsers do not tell a page why a server ended its session: the page concludes it from how it goes. */
+function watchRefusals(connection, token, turnedAway) {
+  let begin;
+  let brief = 0;
+  let lasting;
+  connection.established.subscribe((session) => {
+    clearTimeout(lasting);
+    if (session) {
+      begin = performance.now();
+      lasting = setTimeout(() => {
+        brief = 0;
+        turnedAway();
+      }, BRIEF);
+    } else if (begin !== undefined) {
+      brief = performance.now() - begin < BRIEF ? brief + 1 : 0;
+      begin = undefined;
+      if (brief >= ENOUGH || hasExpired(token)) turnedAway(refusal(token));
+    }
+  });
+}
+
+/** What a person can do about it. */
+function refusal(token) {
+  const title = "You are not let in";
+  if (!token) {
+    return {
+      title,
+      text: "This server probably asks for a token. Open the address that you were given, with its ?jwt= part.",
+    };
+  }
+  if (hasExpired(token)) {
+    const when = new Date(claims(token).exp * 1000).toLocaleString();
+    return { title: "Your token has expired", text: `It was good until ${when}. Ask for a new address.` };
+  }
+  return { title, text: "This server does not take your token, or not for this path. Ask for a new address." };
+}
+
+function hasExpired(token) {
+  return claims(token).exp * 1000 <= Date.now();
+}
+
+/** What a token says; nothing for what is no token. */
+function claims(token) {
+  try {
+    const [, text] = token.split(".");
+    return JSON.parse(atob(text.replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return {};
+  }
+}
+
+/** Milliseconds that a session lasts at least where it is welcome. */
+const BRIEF = 2000;
+
+/** So many brief sessions in a row are no accident. */
+const ENOUGH = 3;
 
 function bytes(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));

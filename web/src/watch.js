@@ -2,6 +2,7 @@
 import "@moq/watch/element";
 import { Graph } from "./graph.js";
 import { age, bitrate, duration, Meter } from "./meter.js";
+import { hindered, state, status, turnedAway } from "./notice.js";
 import { connect, destination, obstacle } from "./session.js";
 
 const find = (id) => document.getElementById(id);
@@ -13,16 +14,14 @@ const onAir = new Set();
 
 const hindrance = obstacle(location);
 if (hindrance) {
-  const link = Object.assign(document.createElement("a"), { href: hindrance.href, textContent: hindrance.label });
-  state("stopped", "One more step", hindrance.text);
-  find("notice").append(link);
-  status("broken", "Not connected");
+  hindered(hindrance);
 } else {
-  for (const id of ["to-publish"]) find(id).search = location.search;
+  const target = destination(location);
+  find("to-publish").search = location.search;
   // A picture goes on in the background, as sound does.
   player.visible = "always";
   player.volume = 1;
-  connect(player.connection, destination(location));
+  connect(player.connection, target, turnedAway);
   listen();
   show();
   setInterval(measure, 1000);
@@ -176,16 +175,4 @@ function measure() {
   const frames = rates && playing ? ` · ${Math.round(rates[1])} fps` : "";
   find("picture").textContent = size && playing ? `${size.width}×${size.height}${frames}` : "–";
   graph.push(delay, bits);
-}
-
-function state(name, title, text) {
-  stage.dataset.state = name;
-  if (!title) return;
-  find("notice-title").textContent = title;
-  find("notice-text").textContent = text;
-}
-
-function status(name, text) {
-  find("status").dataset.state = name;
-  find("status").textContent = text;
 }

@@ -21,6 +21,9 @@ const context = await chromium.launchPersistentContext(profile, {
     "--auto-select-desktop-capture-source=Entire screen",
     // A name that is not of this machine as far as Chromium knows, so that what browsers demand of others shows.
     "--host-resolver-rules=MAP studio.test 127.0.0.1",
+    // An authority of the tests, by the SHA-256 of its key, as if it were one that browsers come with.
+    `--ignore-certificate-errors-spki-list=${process.env.TRUSTED_KEY ?? ""}`,
+    "--webtransport-developer-mode",
   ],
   ignoreHTTPSErrors: true,
   viewport: { width: 1280, height: 800 },

@@ -348,6 +348,52 @@ fn a_network_that_falls_behind_is_not_followed_while_it_does() {
 }
 
 #[test]
+fn a_picture_that_is_behind_stays_in_step_with_sound_when_the_mapping_jumps() {
+    // Both stand still for three seconds, or both are suddenly faster than ever; of the picture half a second is still
+    // under way.
+    for (before, after) in [(1_000_000, 4_000_000), (1_000_000, 800_000)] {
+        let mut timeline = timeline();
+        let (video, audio) = (timeline.add_track(), timeline.add_track());
+        let behind = 500_000;
+        let mut sounds = Vec::new();
+        let (mut ahead, mut jumps, mut edge) = (0, [0, 0], i64::MAX);
+        for packet in 0..500 {
+            let media = packet * 20_000;
+            let arrival = media + if packet < 100 { before } else { after };
+            if observe(&mut timeline, audio, media, arrival) {
+                jumps[0] += 1;
+                edge = media;
+            }
+            if timeline.start().is_some() {
+                sounds.push((media, running(&timeline, audio, media)));
+            }
+            let picture = media - behind;
+            if picture < 0 {
+                continue;
+            }
+            jumps[1] += u64::from(observe(&mut timeline, video, picture, arrival));
+            let Some((_, sound)) = sounds.iter().find(|(other, _)| *other == picture) else {
+                continue;
+            };
+            // The drift of the clocks is followed between the two.
+            let shown = running(&timeline, video, picture);
+            assert!((shown - sound).abs() < 5_000, "{shown} {sound}");
+            // Neither is shown while what was before still is.
+            let last = sounds.iter().rfind(|(other, _)| *other < edge);
+            let not_before = timeline.not_before(video, picture).expect("joined");
+            if let Some((other, last)) = last.filter(|_| picture >= edge) {
+                assert!((last + edge - other - not_before).abs() < 5_000);
+            } else {
+                assert_eq!(Some(not_before), timeline.start());
+            }
+            ahead += 1;
+        }
+        assert!(ahead > 400, "{ahead}");
+        assert_eq!(jumps, [1, 1]);
+    }
+}
+
+#[test]
 fn a_recording_has_the_backlog_and_stays_where_it_began() {
     let mut timeline = Timeline::new(LATENCY, Keep::Everything);
     let (video, audio) = (timeline.add_track(), timeline.add_track());

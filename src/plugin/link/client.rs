@@ -13,6 +13,7 @@ use super::{
 use crate::{
     moq_lite::{self, Client, Session, carries_path},
     net,
+    plugin::words::sentence,
 };
 
 /// Runs until stopped or until trying again makes no sense.
@@ -358,15 +359,6 @@ impl Backoff {
             .map_or(0, |since| since.subsec_nanos());
         pause.mul_f64(0.75 + f64::from(nanos % 1000) / 2000.0)
     }
-}
-
-/// The text with a capital first letter.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|first| first.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
 }
 
 /// A session that lasted this long was a good one.

@@ -1,4 +1,4 @@
-//! What a listening element turns away: counted each time, told of now and then.
+//! What a listening element turns away or cuts short: counted each time, told of now and then.
 
 use std::{
     sync::{
@@ -19,22 +19,28 @@ pub(in crate::plugin) enum Refused {
     Session,
     /// A handshake beyond those that one address may begin.
     Handshake,
+    /// A connection for HTTP beyond those that one address may have.
+    Request,
     /// A subscription or another request beyond those that a session may have.
     Subscription,
     /// A broadcast beyond those that a session may announce.
     Announcement,
     /// A session in which nothing happened.
     Idle,
+    /// A share of what may be under way that is too small for pictures.
+    Bytes,
 }
 
 impl Refused {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::Unauthorized,
         Self::Session,
         Self::Handshake,
+        Self::Request,
         Self::Subscription,
         Self::Announcement,
         Self::Idle,
+        Self::Bytes,
     ];
 
     /// The name of its count.
@@ -43,9 +49,11 @@ impl Refused {
             Self::Unauthorized => "unauthorized",
             Self::Session => "sessions",
             Self::Handshake => "handshakes",
+            Self::Request => "requests",
             Self::Subscription => "subscriptions",
             Self::Announcement => "announcements",
             Self::Idle => "idle",
+            Self::Bytes => "bytes-in-flight",
         }
     }
 }

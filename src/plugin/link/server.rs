@@ -26,19 +26,13 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
     let mut stopped = pin!(context.stopped());
     let mut sessions = JoinSet::new();
     let mut refused = listener.refused();
-    let mut told = 0;
+    let mut told = net::Refusals::default();
     loop {
         tokio::select! {
             Ok(()) = refused.changed() => {
-                let count = *refused.borrow_and_update();
-                context.refuse_many(Refused::Handshake, count - told, || {
-                    let most = context.limits.handshakes_per_address;
-                    format!(
-                        "Connections were refused: max-handshakes-per-address is {most} a second, and one address began \
-                         more"
-                    )
-                });
-                told = count;
+                let now = *refused.borrow_and_update();
+                turned_away(&context, told, now);
+                told = now;
             }
             accepted = listener.accept() => match accepted {
                 Some(accepted) => match context.viewers.enter(accepted.remote, &context.limits) {
@@ -69,6 +63,28 @@ pub(super) async fn run(context: Context, mut listener: net::Listener) {
     if any {
         // Enough for the packet that says goodbye; the peers' answers need not be heard.
         let _ = time::timeout(GOODBYE, listener.close()).await;
+    }
+}
+
+/// Tells of what the port refused since `before`.
+fn turned_away(context: &Context, before: net::Refusals, now: net::Refusals) {
+    let handshakes = now.handshakes - before.handshakes;
+    if handshakes > 0 {
+        context.refuse_many(Refused::Handshake, handshakes, || {
+            let most = context.limits.handshakes_per_address;
+            format!(
+                "Connections were refused: max-handshakes-per-address is {most} a second, and one address began more"
+            )
+        });
+    }
+    let requests = now.requests - before.requests;
+    if requests > 0 {
+        context.refuse_many(Refused::Request, requests, || {
+            let most = net::Share::default().requests;
+            format!(
+                "Connections for HTTP were refused: one address had {most} open, which is the most"
+            )
+        });
     }
 }
 
@@ -124,7 +140,16 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
         transport,
         session,
     });
-    let listed = context.viewers.list(viewer.clone(), &context.limits);
+    let (listed, window) = context.viewers.list(viewer.clone(), &context.limits);
+    if window <= SMALL_WINDOW {
+        context.refuse(Refused::Bytes, || {
+            let (all, share) = (context.limits.bytes_in_flight, window >> 10);
+            format!(
+                "There are so many sessions that each may have no more than {share} KiB under way: max-bytes-in-flight is \
+                 {all}, and viewers far away may fall behind"
+            )
+        });
+    }
     context.tell(Event::Arrived(viewer.clone())).await;
     let mut excesses = viewer.session.excesses();
     let excess = async {
@@ -149,6 +174,12 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
             });
             viewer.session.end(moq_lite::Error::Timeout);
         }
+    }
+    // What ended the session may have been noticed before its reason.
+    if excesses.has_changed().unwrap_or(false)
+        && let Some(excess) = *excesses.borrow_and_update()
+    {
+        exceeded(&context, excess, remote);
     }
     drop((counted, listed, place));
     context.tell(Event::Left(viewer)).await;
@@ -186,6 +217,9 @@ fn exceeded(context: &Context, excess: moq_lite::Excess, remote: SocketAddr) {
 fn close(transport: net::Transport, error: &moq_lite::Error) {
     transport.close(error.to_code(), &error.to_string());
 }
+
+/// What carries pictures of 20 Mbit/s no further than 100 ms away.
+const SMALL_WINDOW: u64 = 256 << 10;
 
 /// How long the packets that close the connections may take to leave.
 const GOODBYE: Duration = Duration::from_millis(40);

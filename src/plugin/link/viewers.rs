@@ -110,20 +110,22 @@ impl Viewers {
         state.last_id
     }
 
-    /// Lists a viewer for as long as what is returned lives.
-    pub(super) fn list(&self, viewer: Arc<Viewer>, limits: &Limits) -> Listed {
+    /// Lists a viewer for as long as what is returned lives; with it the bytes that each may have under way now.
+    pub(super) fn list(&self, viewer: Arc<Viewer>, limits: &Limits) -> (Listed, u64) {
         let id = viewer.id;
         let mut state = self.0.lock();
         let transport = viewer.transport.clone();
         state.present.insert(id, viewer);
         state.share(limits);
-        transport.set_send_window(state.window);
+        let window = state.window;
+        transport.set_send_window(window);
         drop(state);
-        Listed {
+        let listed = Listed {
             viewers: self.clone(),
             limits: *limits,
             id,
-        }
+        };
+        (listed, window)
     }
 
     /// What is known of each, the first that came first.

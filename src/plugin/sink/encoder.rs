@@ -61,7 +61,8 @@ impl Encoder {
         let value = self.element.property_value(self.property);
         let value = value.transform::<i64>().ok();
         let value = value.and_then(|value| value.get::<i64>().ok());
-        u64::try_from(value.unwrap_or(0)).unwrap_or(0) * self.unit
+        let units = u64::try_from(value.unwrap_or(0)).unwrap_or(0);
+        units.saturating_mul(self.unit)
     }
 
     /// In bit/s.

@@ -108,7 +108,10 @@ impl MoqSink {
         };
         let mut encoders: Vec<Encoder> = Vec::new();
         let mut others = 0;
-        for pad in self.pads() {
+        let pads = self.pads();
+        let ids: Vec<_> = pads.iter().map(|pad| pad.imp().id()).collect();
+        self.feedback.lock().bytes.retain(|id, _| ids.contains(id));
+        for pad in pads {
             let found = Encoder::upstream_of(pad.upcast_ref());
             let found: Vec<_> = found
                 .into_iter()

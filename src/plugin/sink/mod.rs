@@ -105,8 +105,8 @@
 //! there is a key; whoever returns `false` keeps the peer out, and so does no answer within five seconds. `path` is the
 //! path of the peer's URL, `token` what it showed or null, `role` is `subscriber`.
 //!
-//! `viewer-added` and `viewer-removed` tell, with a number and a structure as in `stats`, who comes and who goes, but not
-//! of those that leave because the element stops. All signals come from a thread of the element.
+//! `viewer-added` and `viewer-removed` tell, with a number and a structure as in `stats`, who comes and who goes. All signals
+//! come from a thread of the element, but those of viewers that leave because the element stops: they come while it does.
 //!
 //! What one peer can take is limited: `max-sessions` and its neighbours. What is turned away is counted in `stats`, and a
 //! warning tells of it every ten seconds at most.
@@ -124,7 +124,7 @@
 //! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
 //! | `estimated-send-bitrate` | uint64 | as the property |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `requests` (HTTP), `subscriptions`, `announcements`, `idle`; and how often one had to do with a small share of `max-bytes-in-flight` |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |

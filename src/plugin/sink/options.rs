@@ -5,7 +5,7 @@ use std::time::Duration;
 use gst::{glib, prelude::*};
 
 use super::{container::Container, wallclock::WallClock};
-use crate::plugin::settings::Settings;
+use crate::plugin::settings::{Settings, taken};
 
 /// What the user set.
 #[derive(Clone)]
@@ -127,18 +127,17 @@ impl Options {
 
     /// Takes a value.
     pub(super) fn set(&mut self, property: &glib::ParamSpec, value: &glib::Value) {
-        const CHECKED: &str = "the type was checked by GObject";
         match property.name() {
-            "container" => self.container = value.get().expect(CHECKED),
-            "sync" => self.sync = value.get().expect(CHECKED),
-            "max-lateness" => self.max_lateness = value.get().expect(CHECKED),
-            "render-delay" => self.render_delay = value.get().expect(CHECKED),
-            "ts-offset" => self.ts_offset = value.get().expect(CHECKED),
-            "drain-timeout" => self.drain_timeout = value.get().expect(CHECKED),
-            "wall-clock" => self.wall_clock = value.get().expect(CHECKED),
-            "bitrate-adaptation" => self.bitrate_adaptation = value.get().expect(CHECKED),
-            "min-bitrate" => self.min_bitrate = value.get().expect(CHECKED),
-            "max-bitrate" => self.max_bitrate = value.get().expect(CHECKED),
+            "container" => self.container = taken(value),
+            "sync" => self.sync = taken(value),
+            "max-lateness" => self.max_lateness = taken(value),
+            "render-delay" => self.render_delay = taken(value),
+            "ts-offset" => self.ts_offset = taken(value),
+            "drain-timeout" => self.drain_timeout = taken(value),
+            "wall-clock" => self.wall_clock = taken(value),
+            "bitrate-adaptation" => self.bitrate_adaptation = taken(value),
+            "min-bitrate" => self.min_bitrate = taken(value),
+            "max-bitrate" => self.max_bitrate = taken(value),
             _ if self.shared.set(property, value) => {}
             _ => unreachable!("GObject passes only properties that are installed"),
         }

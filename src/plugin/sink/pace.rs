@@ -54,7 +54,7 @@ impl Gate {
 
     /// When something is sent whose running time, or clock time, this is.
     fn due(&self, time: gst::ClockTime) -> gst::ClockTime {
-        let due = (time + self.latency).nseconds();
+        let due = time.saturating_add(self.latency).nseconds();
         gst::ClockTime::from_nseconds(due.saturating_add_signed(self.offset))
     }
 
@@ -138,7 +138,7 @@ impl Pace {
                 if !gate.playing || gate.check(pad).is_err() {
                     continue;
                 }
-                let due = gate.due(base + running_time);
+                let due = gate.due(base.saturating_add(running_time));
                 let wait = clock.new_single_shot_id(due);
                 gate.waits.insert(pad, wait.clone());
                 wait

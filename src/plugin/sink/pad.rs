@@ -15,6 +15,7 @@ use super::{container::PadContainer, pace::PadId, stream::Stream};
 use crate::{
     media::container::Kind,
     moq_lite::Track,
+    plugin::settings::taken,
     publish::{self, Details, Grouping, Policy, TrackOptions},
 };
 
@@ -110,17 +111,16 @@ impl ObjectImpl for MoqSinkPad {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, property: &glib::ParamSpec) {
-        const CHECKED: &str = "the type was checked by GObject";
         {
             let mut settings = self.settings.lock();
             match property.name() {
-                "track" => settings.track = value.get().expect(CHECKED),
-                "container" => settings.container = value.get().expect(CHECKED),
-                "priority" => settings.priority = value.get().expect(CHECKED),
-                "label" => settings.label = value.get().expect(CHECKED),
-                "language" => settings.language = value.get().expect(CHECKED),
-                "group-duration" => settings.group_duration = value.get().expect(CHECKED),
-                "max-latency" => settings.max_latency = value.get().expect(CHECKED),
+                "track" => settings.track = taken(value),
+                "container" => settings.container = taken(value),
+                "priority" => settings.priority = taken(value),
+                "label" => settings.label = taken(value),
+                "language" => settings.language = taken(value),
+                "group-duration" => settings.group_duration = taken(value),
+                "max-latency" => settings.max_latency = taken(value),
                 _ => unreachable!("GObject passes only properties that are installed"),
             }
         }

@@ -264,22 +264,31 @@ impl Stream {
         now: Instant,
     ) -> Result<(), publish::Error> {
         match &mut self.content {
-            Content::Track(track) if track.config.kind() == config.kind() => {
+            // With another codec viewers need another decoder, and know by the track which: of one that has a name of its
+            // own there is only one.
+            Content::Track(track)
+                if track.config.kind() == config.kind()
+                    && (options.name.is_some() || is_same_codec(&track.config, &config)) =>
+            {
                 if track.config != config {
                     track.writer.configure(config.clone(), now)?;
                     track.config = config;
                 }
                 return Ok(());
             }
-            Content::Nothing => {}
-            _ => self.end_tracks(now),
+            Content::Nothing | Content::Track(_) => {}
+            Content::Movie(_) => self.end_tracks(now),
         }
         let options = self.tags.complete(options);
         let Some(input) = &mut self.input else {
             return Ok(());
         };
         let writer = input.track_with(&options, config.clone())?;
-        input.ready(now);
+        // No catalog lacks both, or has both.
+        self.end_tracks(now);
+        if let Some(input) = &mut self.input {
+            input.ready(now);
+        }
         self.content = Content::Track(Box::new(Elementary {
             writer,
             config,
@@ -301,6 +310,16 @@ impl Stream {
             Content::Movie(movie) => movie.set_options(&options, now),
         }
     }
+}
+
+/// Whether a decoder of one takes the other.
+fn is_same_codec(one: &Config, other: &Config) -> bool {
+    let [one, other] = [one, other].map(|config| match config.codec().split('.').next() {
+        Some("avc1" | "avc3") => "h264",
+        Some("hvc1" | "hev1") => "h265",
+        codec => codec.unwrap_or_default(),
+    });
+    one == other
 }
 
 impl Elementary {

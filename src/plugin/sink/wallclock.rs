@@ -70,7 +70,7 @@ impl MoqSink {
     fn wall_time(&self, running: gst::ClockTime) -> Option<Duration> {
         let element = self.obj();
         let (clock, base) = (element.clock()?, element.base_time()?);
-        let due = base + running;
+        let due = base.saturating_add(running);
         if clock.type_().name() == "GstNtpClock" {
             return Duration::from_nanos(due.nseconds()).checked_sub(NTP_TO_UNIX);
         }

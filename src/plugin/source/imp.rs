@@ -46,7 +46,7 @@ struct Started {
 
 /// Locks are held for a look or a change, one at a time, and over no call out.
 #[derive(Default)]
-pub struct MoqSrc {
+pub(in crate::plugin) struct MoqSrc {
     settings: Mutex<Settings>,
     state: Mutex<State>,
 }

@@ -444,7 +444,9 @@ impl Lineup {
 
     /// A warning, once for each text.
     fn refuse(&mut self, track: &str, text: String) {
-        if self.refused.insert((track.to_owned(), text.clone())) {
+        if self.refused.len() < MOST_REFUSED
+            && self.refused.insert((track.to_owned(), text.clone()))
+        {
             self.warn(&text);
         }
     }
@@ -472,6 +474,9 @@ impl Adapting {
         self.stream.pad() == stream.pad() && self.candidates == candidates
     }
 }
+
+/// A publisher may change its catalog as often as it likes; so many warnings say enough.
+const MOST_REFUSED: usize = 256;
 
 /// How long an application may take to link pads before it is asked about it.
 const LINKING: Duration = Duration::from_secs(1);

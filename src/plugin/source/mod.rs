@@ -127,7 +127,7 @@
 //! | `connect-failures` | uint64 | attempts to connect that failed in this run |
 //! | `transport` | string | what carries the newest session: `quic`, `webtransport` or `websocket`; null before the first |
 //! | `publishers` | array of structures | the peers that came to `listen`, each as a viewer of `moqsink` |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `subscriptions`, `announcements`, `idle` |
+//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `requests` (HTTP), `subscriptions`, `announcements`, `idle`; and how often one had to do with a small share of `max-bytes-in-flight` |
 //! | `version` | string | the version that the newest session speaks; null before the first |
 //! | `rtt` | uint64 | smoothed round-trip time of the newest session in nanoseconds; 0 when not measured |
 //! | `bytes-sent`, `bytes-received` | uint64 | of the open sessions, with headers and what was sent twice |
@@ -182,7 +182,7 @@ use gst::{glib, prelude::*};
 
 glib::wrapper! {
     /// The element.
-    pub struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
+    pub(super) struct MoqSrc(ObjectSubclass<imp::MoqSrc>) @extends gst::Element, gst::Object, @implements gst::URIHandler;
 }
 
 /// Registers the element.

@@ -15,6 +15,7 @@ use super::{
     stream::{Source, Stream},
     times::Timed,
 };
+use crate::media::Kind;
 
 /// The pad's side towards downstream, and what downstream was told.
 pub(super) struct Output {
@@ -45,6 +46,8 @@ struct Next {
 struct Segment {
     event: gst::Event,
     joined: u64,
+    /// The running time at which it begins.
+    start: i64,
     /// Added to running times, so that none is negative.
     shift: i64,
 }
@@ -119,23 +122,43 @@ impl Output {
             pad.push_event(gst::event::Tag::new(tags));
         }
         let discont = sample.discont || self.discont;
-        let Some(time) = time_of(pts + shift) else {
+        if pts + shift < 0 {
             // From before anything that can be decoded, such as a leading picture of an open group.
             self.discont = true;
             return Ok(());
-        };
-        if discont && let Some(end) = self.end {
+        }
+        let end = self.end.filter(|_| discont);
+        if let Some(end) = end {
             self.push_gap(end, pts, shift);
+        }
+        // Where the mapping has gone back, what was there already is not shown once more, nor after what it precedes.
+        let again = end.filter(|end| pts < end - ROUNDING);
+        let start = again.unwrap_or(i64::MIN).max(mapped.not_before);
+        if pts < start
+            && self
+                .segment
+                .as_ref()
+                .is_some_and(|segment| segment.start < start)
+        {
+            self.push_segment(mapped.joined, start, shift);
         }
         self.discont = false;
         let lasts = timed.duration.map_or(0, |time| time.useconds() as i64);
         self.end = self.end.max(Some(pts + lasts));
 
+        let ahead = self.ahead(pts);
         let size = sample.payload.len();
+        gst::trace!(
+            CAT,
+            obj = pad,
+            "{} us of media, {size} bytes, is due at {pts} us, discont {discont}",
+            timed.pts()
+        );
         let mut buffer = gst::Buffer::from_slice(sample.payload.clone());
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(time);
-            buffer.set_dts(timed.has_dts().then(|| time_of(dts + shift)).flatten());
+            let [pts, dts] = [pts, dts].map(|time| time + shift - ahead);
+            buffer.set_pts(time_of(pts.max(0)));
+            buffer.set_dts(timed.has_dts().then(|| time_of(dts)).flatten());
             buffer.set_duration(timed.duration);
             if !sample.keyframe {
                 buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
@@ -150,6 +173,17 @@ impl Output {
         pad.push(buffer)?;
         self.run.counters.add_buffer(size);
         Ok(())
+    }
+
+    /// How much earlier than it was due a picture is that lies before the segment. It is not shown, nor is what little
+    /// of it reaches into the segment because times on the way are whole microseconds, or milliseconds: a decoder that
+    /// clips it would show it in the place of the first one that counts.
+    fn ahead(&self, pts: i64) -> i64 {
+        let start = self.segment.as_ref().map(|segment| segment.start);
+        match self.stream.kind() == Kind::Video && start.is_some_and(|start| pts < start) {
+            true => ROUNDING,
+            false => 0,
+        }
     }
 
     /// Tells downstream that nothing will come before running time `until`.
@@ -194,12 +228,21 @@ impl Output {
         self.tell_collection();
         match &self.segment {
             Some(segment) if segment.joined == mapped.joined => segment.shift,
-            _ => self.push_segment(mapped, first),
+            _ => {
+                // Pictures may be shown before the keyframe that they follow.
+                let shift = if first < 0 { LEADING - first } else { 0 };
+                self.push_segment(mapped.joined, mapped.start, shift);
+                self.discont = true;
+                self.end = None;
+                shift
+            }
         }
     }
 
     /// Tells downstream what follows: of another stream everything anew, else what changed.
     fn introduce(&mut self, next: Next) {
+        // Whoever chooses among streams has to know of one before it begins.
+        self.tell_collection();
         let pad = self.stream.pad();
         let id = next.identity.stream_id().unwrap_or_default();
         let other = self.identity.stream_id().as_deref() != Some(id.as_str());
@@ -234,26 +277,22 @@ impl Output {
         }
     }
 
-    /// What is before the live edge will be decoded and not shown.
-    fn push_segment(&mut self, mapped: Mapped, first: i64) -> i64 {
-        // Pictures may be shown before the keyframe that they follow.
-        let shift = if first < 0 { LEADING - first } else { 0 };
-        let base = time_of(mapped.start);
+    /// What lies before `start` will be decoded and not shown.
+    fn push_segment(&mut self, joined: u64, start: i64, shift: i64) {
+        let base = time_of(start);
         let mut segment = gst::FormattedSegment::<ClockTime>::new();
-        segment.set_start(time_of(mapped.start + shift));
+        segment.set_start(time_of(start + shift));
         segment.set_base(base);
         segment.set_time(base);
-        segment.set_position(time_of(mapped.start + shift));
+        segment.set_position(time_of(start + shift));
         let event = gst::event::Segment::new(&segment);
         self.stream.pad().push_event(event.clone());
         self.segment = Some(Segment {
             event,
-            joined: mapped.joined,
+            joined,
+            start,
             shift,
         });
-        self.discont = true;
-        self.end = None;
-        shift
     }
 
     fn push_gap(&self, from: i64, until: i64, shift: i64) {
@@ -275,6 +314,8 @@ fn time_of(micros: i64) -> Option<ClockTime> {
         .map(ClockTime::from_nseconds)
 }
 
+/// What ends so little after the live edge ends there, in microseconds.
+const ROUNDING: i64 = 1_000;
 /// So much before the first keyframe there may be pictures, in microseconds.
 const LEADING: i64 = 1_000_000;
 /// Of QoS messages: nothing was made worse.

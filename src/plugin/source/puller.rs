@@ -312,7 +312,8 @@ impl Puller {
         if left {
             self.run.counters.add_late();
             self.output.interrupt();
-            if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+            let track = self.stream.track();
+            if let Some(mapped) = self.run.mapped(self.begun, track, timed.dts()) {
                 self.output.left_out(timed, mapped, late);
             }
         }
@@ -329,7 +330,7 @@ impl Puller {
     /// Pushes what waits, once time is mapped.
     fn release(&mut self) {
         let track = self.stream.track();
-        if self.run.mapped(self.begun, track).is_none() {
+        if self.run.mapped(self.begun, track, 0).is_none() {
             return;
         }
         let mut pending = std::mem::take(&mut self.pending);
@@ -340,7 +341,7 @@ impl Puller {
         }
         for timed in pending {
             let stopped = *self.stop.borrow();
-            let Some(mapped) = self.run.mapped(self.begun, track) else {
+            let Some(mapped) = self.run.mapped(self.begun, track, timed.dts()) else {
                 return;
             };
             if stopped || self.state != State::Reading {
@@ -369,7 +370,8 @@ impl Puller {
         self.active = Instant::now();
         let patience = self.budget() + OVERLAP;
         let until = self.run.running_time().saturating_sub(patience);
-        if let Some(mapped) = self.run.mapped(self.begun, self.stream.track()) {
+        // Of the mapping only the beginning is of interest: the time is a running time already.
+        if let Some(mapped) = self.run.mapped(self.begun, self.stream.track(), 0) {
             let until = i64::try_from(until.as_micros()).unwrap_or(i64::MAX);
             self.output.skip_to(until, mapped);
         }

@@ -75,13 +75,15 @@ pub(super) struct Gate {
     pub(super) joined: u64,
 }
 
-/// From media time to running time, for the track that asked and until the mapping next moves. In microseconds.
+/// From media time to running time, for a track around one media time and until the mapping next moves. In microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mapped {
     /// Which join it belongs to.
     pub(super) joined: u64,
     /// Where what is shown begins.
     pub(super) start: i64,
+    /// The same, since the mapping last jumped.
+    pub(super) not_before: i64,
     offset: i64,
 }
 
@@ -181,13 +183,15 @@ impl Run {
         self.timeline.lock()
     }
 
-    /// The mapping of a track; `None` while the join is under way, and when it is no longer `begun`.
-    pub(super) fn mapped(&self, begun: u64, track: TrackId) -> Option<Mapped> {
+    /// The mapping of what a track decodes at `media`; `None` while the join is under way, and when it is no longer
+    /// `begun`.
+    pub(super) fn mapped(&self, begun: u64, track: TrackId, media: i64) -> Option<Mapped> {
         let timeline = self.timeline(begun)?;
         Some(Mapped {
             joined: begun,
             start: timeline.start()?,
-            offset: timeline.running_time(track, 0)?,
+            not_before: timeline.not_before(track, media)?,
+            offset: timeline.running_time(track, media)?.saturating_sub(media),
         })
     }
 

@@ -7,7 +7,10 @@ use gst::{glib, prelude::*};
 use super::{latency::Bounds, select::Wish, uri};
 use crate::{
     media::Keep,
-    plugin::{link::Status, settings},
+    plugin::{
+        link::Status,
+        settings::{self, taken},
+    },
 };
 
 /// What the user set.
@@ -99,14 +102,13 @@ impl Settings {
 
     /// Takes a value.
     pub(super) fn set(&mut self, property: &glib::ParamSpec, value: &glib::Value) {
-        let expect = "the type was checked by GObject";
         match property.name() {
-            "latency" => self.latency = value.get().expect(expect),
-            "max-latency" => self.max_latency = value.get().expect(expect),
-            "skip-policy" => self.skip_policy = value.get().expect(expect),
-            "wait-for-broadcast" => self.wait_for_broadcast = value.get().expect(expect),
+            "latency" => self.latency = taken(value),
+            "max-latency" => self.max_latency = taken(value),
+            "skip-policy" => self.skip_policy = taken(value),
+            "wait-for-broadcast" => self.wait_for_broadcast = taken(value),
             "rendition" => {
-                let text = value.get::<Option<String>>().expect(expect);
+                let text = taken::<Option<String>>(value);
                 self.rendition = text.unwrap_or_else(|| RENDITION.to_owned());
             }
             _ => drop(self.shared.set(property, value)),

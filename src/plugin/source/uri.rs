@@ -13,10 +13,12 @@ const SCHEMES: [(&str, &str); 3] = [("moq", "https"), ("moqt", "moqt"), ("moql",
 pub(super) const PROTOCOLS: [&str; 3] = [SCHEMES[0].0, SCHEMES[1].0, SCHEMES[2].0];
 
 /// What no address may change: files of this machine, and ports that it opens.
-const OURS: [&str; 6] = [
+const OURS: [&str; 8] = [
     "name",
     "url",
     "listen",
+    "auth-key",
+    "http-root",
     "certificate-file",
     "private-key-file",
     "certificate-database-file",

@@ -11,7 +11,7 @@ use super::super::{
     stream::{Content, Stream, Times, Timing},
     timeline::Place,
 };
-use crate::publish;
+use crate::{plugin::words::sentence, publish};
 
 impl MoqSink {
     pub(in super::super) fn chain(
@@ -176,17 +176,10 @@ impl MoqSink {
             gst::debug!(CAT, imp = self, "{error}");
             return FlowError::Flushing;
         }
-        let text = capitalised(&error.to_string());
+        let text = sentence(&error.to_string());
         gst::element_imp_error!(self, gst::StreamError::Failed, ("{text}"));
         FlowError::Error
     }
-}
-
-/// The text with a capital first letter.
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(chars).collect()
 }
 
 /// Kinds of memory of which there is enough: of the C library, and of Rust elements.
