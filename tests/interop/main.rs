@@ -11,6 +11,7 @@ mod containers;
 mod elements;
 mod ietf;
 #[cfg(feature = "plugin")]
+#[allow(dead_code)] // others change the conditions
 #[path = "../common/link.rs"]
 mod link;
 #[cfg(feature = "plugin")]
