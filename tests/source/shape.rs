@@ -292,6 +292,41 @@ fn a_track_that_breaks_off_is_a_warning_while_another_plays() {
 }
 
 #[test]
+fn frames_that_nobody_understands_are_a_warning_while_another_track_plays() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let problem = |message: &gst::MessageRef| {
+        matches!(
+            message.type_(),
+            gst::MessageType::Warning | gst::MessageType::Error
+        )
+    };
+    camera.write_noise("picture");
+    let message = player.message(problem);
+    let gst::MessageView::Warning(warning) = message.view() else {
+        panic!("{message:?}");
+    };
+    let text = warning.error().message().to_owned();
+    assert!(
+        text.starts_with("Frames of video_0 are left out: "),
+        "{text}"
+    );
+    for packet in 0..4 {
+        camera.write_noise("picture");
+        camera.write("sound", packet * 20_000, true);
+        player.until_buffers(&["audio_0"]);
+    }
+    // Frames that are understood again are played, and what was said once is not said again.
+    camera.write("picture", 100_000, true);
+    player.until_buffers(&["video_0"]);
+    let bus = player.pipeline.bus().expect("a pipeline has one");
+    assert!(!bus.iter().any(|message| problem(&message)));
+}
+
+#[test]
 fn data_that_downstream_does_not_take_is_an_error() {
     let (_publisher, mut camera, player) = playing(&[("picture", video(64, 64))]);
     let peer = player.pad("video_0").peer().expect("it is linked");
