@@ -197,6 +197,34 @@ fn broadcasts_are_listed_below_a_path_in_any_state() {
 }
 
 #[test]
+fn broadcasts_that_peers_bring_are_listed_too() {
+    init();
+    let player = Player::listening("room/a");
+    let list = |prefix: &str| -> Vec<String> {
+        let found = player
+            .element
+            .emit_by_name::<glib::StrV>("list-broadcasts", &[&prefix]);
+        found.iter().map(|path| path.to_string()).collect()
+    };
+    // The port is not open yet.
+    assert!(list("").is_empty());
+    player.play();
+    assert!(list("").is_empty());
+    let publisher = Publisher::dialling(&player.element);
+    let _cameras = ["hall", "room/a", "room/b"].map(|path| publisher.camera(path, &[]));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    while list("").len() < 3 {
+        assert!(std::time::Instant::now() < deadline, "{:?}", list(""));
+        std::thread::yield_now();
+    }
+    assert_eq!(list(""), ["hall", "room/a", "room/b"]);
+    assert_eq!(list("room"), ["room/a", "room/b"]);
+    assert!(list("yard").is_empty());
+    // Of the others it plays nothing.
+    assert_eq!(player.element.num_src_pads(), 0);
+}
+
+#[test]
 fn signals_tell_of_broadcasts_that_come_and_go() {
     let publisher = Publisher::new();
     let _camera = publisher.camera("room/a", &[("picture", video(64, 64))]);
