@@ -102,6 +102,9 @@ impl Drop for Files {
     }
 }
 
+/// What becomes of the files.
+type Change = fn(&Files);
+
 fn params(days: u64) -> rcgen::CertificateParams {
     let mut names = ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec();
     names.extend(address().map(|address| address.to_string()));
@@ -161,7 +164,7 @@ fn the_page_works_at_the_address_of_this_machine_in_its_network() {
     Watched::of(page).sees(10);
     drop(publisher);
     let files = Files::new();
-    let changes: [(fn(&Files), bool); 2] = [
+    let changes: [(Change, bool); 2] = [
         (|files| files.of_its_own(14), true),
         (|files| files.of_authority(90), false),
     ];
@@ -218,7 +221,6 @@ fn a_page_plays_on_when_the_certificate_changes_and_so_does_one_that_comes_then(
     let watched = Watched::open(&publisher.url());
     watched.sees(10);
     // From pinned to pinned, from pinned to trusted, and back.
-    type Change = fn(&Files);
     let changes: [(Change, bool); 3] = [
         (|files| files.of_its_own(13), true),
         (|files| files.of_authority(90), false),

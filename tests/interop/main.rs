@@ -21,6 +21,8 @@ mod outages;
 mod pem;
 #[path = "../common/program.rs"]
 mod program;
+#[cfg(feature = "plugin")]
+mod python;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]

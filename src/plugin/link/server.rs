@@ -175,6 +175,12 @@ async fn serve(context: Context, accepted: net::Accepted, place: Place) {
             viewer.session.end(moq_lite::Error::Timeout);
         }
     }
+    // What ended the session may have been noticed before its reason.
+    if excesses.has_changed().unwrap_or(false)
+        && let Some(excess) = *excesses.borrow_and_update()
+    {
+        exceeded(&context, excess, remote);
+    }
     drop((counted, listed, place));
     context.tell(Event::Left(viewer)).await;
 }
