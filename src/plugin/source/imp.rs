@@ -35,7 +35,7 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 enum State {
     #[default]
     Stopped,
-    Started(Started),
+    Started(Box<Started>),
 }
 
 struct Started {
@@ -253,12 +253,12 @@ impl MoqSrc {
                 ("The system gives no thread: {error}")
             )
         })?;
-        *self.state.lock() = State::Started(Started {
+        *self.state.lock() = State::Started(Box::new(Started {
             control,
             run,
             brought,
             follower,
-        });
+        }));
         Ok(())
     }
 
@@ -271,7 +271,7 @@ impl MoqSrc {
             run,
             follower,
             ..
-        } = started;
+        } = *started;
         run.stop();
         let streams = run.close();
         // The application may stop the element from within what that thread tells it.

@@ -25,9 +25,12 @@ pub(super) struct Times {
     /// When the sample before was to be decoded.
     last: Option<i64>,
     /// How parameter sets that lie in the samples say how the stream reorders.
-    in_band: Option<fn(&[u8]) -> Option<u8>>,
+    in_band: Option<Depth>,
     lasting: Lasting,
 }
+
+/// By how many pictures a stream reorders, as an access unit of it says.
+type Depth = fn(&[u8]) -> Option<u8>;
 
 /// How long a sample lasts.
 #[derive(Clone, Copy)]
@@ -57,7 +60,7 @@ impl Times {
         if let Some((reorder, depth)) = reorder.as_mut().zip(depth) {
             reorder.set_depth(depth.into());
         }
-        let in_band: fn(&[u8]) -> Option<u8> = if is_h264 { in_band_h264 } else { in_band_h265 };
+        let in_band: Depth = if is_h264 { in_band_h264 } else { in_band_h265 };
         Self {
             track: source.track.clone(),
             config: source.config.clone(),
