@@ -14,6 +14,8 @@ mod ietf;
 #[path = "../pipelines/media.rs"]
 mod media;
 #[cfg(feature = "plugin")]
+mod minted;
+#[cfg(feature = "plugin")]
 mod muxers;
 #[cfg(feature = "plugin")]
 mod outages;
