@@ -93,7 +93,11 @@ def main():
     parser.add_argument("--audio-sink", default="autoaudiosink", help="what plays the sound")
     options = parser.parse_args()
     Gst.init(None)
-    return Viewer(options.uri, options.video_sink, options.audio_sink).run()
+    try:
+        viewer = Viewer(options.uri, options.video_sink, options.audio_sink)
+    except GLib.Error as error:
+        sys.exit(f"error: {error.message}")
+    return viewer.run()
 
 
 if __name__ == "__main__":

@@ -13,18 +13,3 @@ mod model {
     mod threads;
     mod track;
 }
-
-/// The error of a result, which must be the given variant.
-#[macro_export]
-macro_rules! assert_err {
-    ($result:expr, $error:pat) => {
-        match $result {
-            Err($error) => {}
-            other => panic!(
-                "expected {}, got {:?}",
-                stringify!($error),
-                other.map(|_| ())
-            ),
-        }
-    };
-}

@@ -17,18 +17,3 @@ mod session {
     mod tracks;
     mod versions;
 }
-
-/// The error of a result, which must be the given variant.
-#[macro_export]
-macro_rules! assert_err {
-    ($result:expr, $error:pat) => {
-        match $result {
-            Err($error) => {}
-            other => panic!(
-                "expected {}, got {:?}",
-                stringify!($error),
-                other.map(|_| ())
-            ),
-        }
-    };
-}

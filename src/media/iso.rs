@@ -77,13 +77,7 @@ const H265_DELIMITER: u8 = 35;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Delimiter, parameter sets (one of them twice), a slice with a start code of three bytes.
-    const UNIT: &[u8] = &[
-        0, 0, 0, 1, 9, 0x10, 0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xbf, 0xe5,
-        0x40, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80, 0, 0, 1,
-        0x65, 0x88, 1,
-    ];
+    use crate::media::samples::UNIT;
 
     #[test]
     fn lengths_replace_start_codes_and_what_is_known_is_left_out() {

@@ -9,6 +9,7 @@
 //! | [`aac`], [`opus`], [`flac`], [`mpeg_audio`] | configuration records and headers of frames |
 //! | [`pcm`], [`klv`] | what is not coded |
 //! | [`nal`] | the units of H.264 and H.265 |
+//! | [`iso`] | byte-streams of them into the form that MP4 has |
 //! | [`vtt`] | text and when it is shown |
 //! | [`fmp4`] | fragmented MP4 into samples, fed in any split |
 //! | [`reorder`] | decoding times where there are presentation times alone |
@@ -31,11 +32,14 @@ pub mod nal;
 pub mod opus;
 pub mod pcm;
 pub mod reorder;
+#[cfg(test)]
+mod samples;
 pub mod timeline;
 pub mod video;
 pub mod vp8;
 pub mod vp9;
 pub mod vtt;
+mod vui;
 
 pub use catalog::{
     AudioConfig, Catalog, Config, Container, DataConfig, Kind, TextConfig, VideoConfig,

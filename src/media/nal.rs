@@ -165,20 +165,7 @@ fn split_length(data: &[u8], size: u8) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const STREAM: &[u8] = &[
-        0, 0, 0, 1, 0x09, 0xf0, 0, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x68, 3, 0, 0, 1, 0x65, 0, 0, 3,
-        1, 0, 0,
-    ];
-
-    fn prefixed(units: &[&[u8]], size: u8) -> Vec<u8> {
-        let mut data = Vec::new();
-        for unit in units {
-            data.extend(&(unit.len() as u32).to_be_bytes()[4 - usize::from(size)..]);
-            data.extend(*unit);
-        }
-        data
-    }
+    use crate::media::samples::{STREAM, prefixed};
 
     #[test]
     fn start_codes_of_three_and_four_bytes_are_found() {

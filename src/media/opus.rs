@@ -95,19 +95,9 @@ impl Head {
         if head.get_u8() & 0xf0 != 0 {
             return Err(Error::Opus("the header is of an unknown version"));
         }
-        let channels = head.get_u8();
-        let pre_skip = head.get_u16_le();
-        let input_sample_rate = head.get_u32_le();
-        let output_gain = head.get_i16_le();
-        let mapping = mapping(head, channels)?;
-        Self {
-            channels,
-            pre_skip,
-            input_sample_rate,
-            output_gain,
-            mapping,
-        }
-        .checked()
+        let (channels, pre_skip) = (head.get_u8(), head.get_u16_le());
+        let (rate, gain) = (head.get_u32_le(), head.get_i16_le());
+        Self::of(channels, pre_skip, rate, gain, head)
     }
 
     /// Reads the content of a `dOps` box, which has the same fields in the other byte order.
@@ -118,19 +108,9 @@ impl Head {
         if body.get_u8() != 0 {
             return Err(Error::Opus("the dOps box is of an unknown version"));
         }
-        let channels = body.get_u8();
-        let pre_skip = body.get_u16();
-        let input_sample_rate = body.get_u32();
-        let output_gain = body.get_i16();
-        let mapping = mapping(body, channels)?;
-        Self {
-            channels,
-            pre_skip,
-            input_sample_rate,
-            output_gain,
-            mapping,
-        }
-        .checked()
+        let (channels, pre_skip) = (body.get_u8(), body.get_u16());
+        let (rate, gain) = (body.get_u32(), body.get_i16());
+        Self::of(channels, pre_skip, rate, gain, body)
     }
 
     /// The `OpusHead` of these values.
@@ -150,6 +130,24 @@ impl Head {
             }
         }
         head.freeze()
+    }
+
+    /// `mapping` is what follows the other fields.
+    fn of(
+        channels: u8,
+        pre_skip: u16,
+        input_sample_rate: u32,
+        output_gain: i16,
+        mapping: &[u8],
+    ) -> Result<Self, Error> {
+        Self {
+            channels,
+            pre_skip,
+            input_sample_rate,
+            output_gain,
+            mapping: self::mapping(mapping, channels)?,
+        }
+        .checked()
     }
 
     fn checked(self) -> Result<Self, Error> {

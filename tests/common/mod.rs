@@ -93,3 +93,18 @@ impl<F: Future> Step<F> {
         self.poll().expect("this should have been woken and ready")
     }
 }
+
+/// The error of a result, which must be the given variant.
+#[macro_export]
+macro_rules! assert_err {
+    ($result:expr, $error:pat) => {
+        match $result {
+            Err($error) => {}
+            other => panic!(
+                "expected {}, got {:?}",
+                stringify!($error),
+                other.map(|_| ())
+            ),
+        }
+    };
+}

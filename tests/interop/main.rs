@@ -23,6 +23,8 @@ mod outages;
 mod pem;
 #[path = "../common/program.rs"]
 mod program;
+#[cfg(feature = "plugin")]
+mod python;
 mod relay;
 mod seed;
 #[cfg(feature = "plugin")]

@@ -9,7 +9,7 @@ use crate::{
     support::{Pipeline, Publisher, Record, Unit, Viewer, init},
 };
 
-fn load() {
+pub(crate) fn load() {
     static LOADED: Once = Once::new();
     LOADED.call_once(|| {
         init();
@@ -21,13 +21,13 @@ fn load() {
     });
 }
 
-const VIDEO: &str = "videotestsrc num-buffers=75 pattern=ball ! video/x-raw,width=160,height=120,framerate=25/1 \
+pub(crate) const VIDEO: &str = "videotestsrc num-buffers=75 pattern=ball ! video/x-raw,width=160,height=120,framerate=25/1 \
      ! x264enc speed-preset=ultrafast bframes=2 b-adapt=false key-int-max=25 bitrate=200 ! h264parse";
-const AUDIO: &str = "audiotestsrc num-buffers=141 samplesperbuffer=1024 ! audio/x-raw,rate=48000,channels=1 \
+pub(crate) const AUDIO: &str = "audiotestsrc num-buffers=141 samplesperbuffer=1024 ! audio/x-raw,rate=48000,channels=1 \
      ! avenc_aac ! aacparse";
 
 /// What goes into the muxers: pictures first, then sound.
-fn watch_inputs(pipeline: &Pipeline, muxers: &[&str]) -> Record {
+pub(crate) fn watch_inputs(pipeline: &Pipeline, muxers: &[&str]) -> Record {
     let record = Record::default();
     let pads = muxers
         .iter()

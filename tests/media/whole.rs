@@ -120,6 +120,28 @@ fn what_moves_with_time_moves_and_nothing_else_changes() {
 }
 
 #[test]
+fn what_the_movie_says_of_its_samples_is_put_into_the_fragment() {
+    let track = build::Track {
+        defaults: [20, 1, 0x0200_0000],
+        ..video()
+    };
+    let run = |offset: u32| full("trun", 0, 1, &[&words(&[2, offset])]);
+    let made = |flags: u32, fields: &[u32]| {
+        let traf = |offset: u32| {
+            let tfhd = tfhd(flags, 1, &words(fields));
+            [boxed("traf", &[&tfhd, &tfdt(40), &run(offset)])]
+        };
+        let size = moof(&traf(0)).len() as u32 + 8;
+        [moof(&traf(size)), boxed("mdat", &[b"ab"])].concat()
+    };
+    let stream = [header(&[track]), made(0x2_0002, &[1])].concat();
+    let (_, events) = told(&stream);
+    let head = fragments(&events)[0].head(0).expect("it can be moved");
+    let expected = made(0x2_003a, &[1, 20, 1, 0x0200_0000]);
+    assert_eq!(head, expected[..expected.len() - 2]);
+}
+
+#[test]
 fn what_does_not_lie_alone_or_does_not_move_is_not_told() {
     let data = b"ab";
     let run = |offset: u32| full("trun", 0, 0x201, &[&words(&[1, offset, 1])]);

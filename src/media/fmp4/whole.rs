@@ -6,9 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use mp4_atom::FourCC;
 use smallvec::SmallVec;
 
-use super::boxes::{children, find, require};
+use super::boxes::{Child, children, find, require};
 use super::fragment::Planned;
-use super::movie::Movie;
+use super::movie::{Defaults, Movie};
 
 /// The beginning of a stream that has one of the tracks alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,33 +161,19 @@ impl Fragment {
         movie: &Movie,
         plan: &[Planned],
     ) -> Option<Self> {
-        let kind = FourCC::new(b"moof");
-        let mut trafs = children(kind, moof).filter_map(Result::ok);
-        let mut trafs = trafs
-            .by_ref()
-            .filter(|child| child.kind.as_ref() == b"traf");
-        let (traf, None) = (trafs.next()?, trafs.next()) else {
-            return None;
-        };
-        let flags = word(require(traf.kind, traf.body, b"tfhd").ok()?.body, 0)?;
-        if flags & BASE_DATA_OFFSET != 0 {
-            return None;
-        }
-        let tfdt = find(traf.kind, traf.body, b"tfdt").ok()??.body;
-        let wide = *tfdt.first()? == 1;
-        let offset = tfdt.as_ptr() as usize - moof.as_ptr() as usize + 4;
-        moof.get(offset..offset + if wide { 8 } else { 4 })?;
-        let runs = children(traf.kind, traf.body).filter_map(Result::ok);
-        let runs = runs.filter(|child| child.kind.as_ref() == b"trun");
-        let listed: usize = runs
-            .map(|run| word(run.body, 4).unwrap_or(0) as usize)
-            .sum();
-
         let samples: SmallVec<[&Planned; 1]> = plan
             .iter()
             .filter(|sample| sample.fragment == start)
             .collect();
         let first = samples.first()?;
+        let described = &movie.tracks[movie.index(first.track)?];
+        let (traf, flags) = alone(moof)?;
+        if flags & BASE_DATA_OFFSET != 0 {
+            return None;
+        }
+        let listed: usize = runs(traf)
+            .map(|run| word(run.body, 4).unwrap_or(0) as usize)
+            .sum();
         let mut end = start + (8 + moof.len() + 8) as u64;
         let mut dts = first.dts;
         for sample in &samples {
@@ -199,6 +185,14 @@ impl Fragment {
         if samples.len() != listed {
             return None;
         }
+        let moof = complete(moof, described.defaults)?;
+        let time = {
+            let (traf, _) = alone(&moof)?;
+            let tfdt = find(traf.kind, traf.body, b"tfdt").ok()??.body;
+            let wide = *tfdt.first()? == 1;
+            tfdt.get(4..if wide { 12 } else { 8 })?;
+            (tfdt.as_ptr() as usize - moof.as_ptr() as usize + 4, wide)
+        };
         Some(Self {
             track: first.track,
             times: samples
@@ -206,10 +200,10 @@ impl Fragment {
                 .map(|sample| (sample.dts, sample.pts))
                 .collect(),
             size: u32::try_from(end - first.position).ok()?,
-            moof: moof.clone(),
+            moof,
             companions,
-            time: (offset, wide),
-            timescale: movie.tracks[movie.index(first.track)?].track.timescale,
+            time,
+            timescale: described.track.timescale,
         })
     }
 
@@ -223,7 +217,7 @@ impl Fragment {
             put(&mut head, companion.kind, &body);
         }
         let moof = head.len() + 8;
-        put(&mut head, FourCC::new(b"moof"), &self.moof);
+        put(&mut head, MOOF, &self.moof);
         let (offset, wide) = self.time;
         let field = &mut head[moof + offset..];
         if wide {
@@ -235,6 +229,83 @@ impl Fragment {
         head.put_slice(b"mdat");
         Some(head.freeze())
     }
+}
+
+/// The only track of a fragment, and the flags of its `tfhd` box.
+fn alone(moof: &[u8]) -> Option<(Child<'_>, u32)> {
+    let mut trafs = children(MOOF, moof).filter_map(Result::ok);
+    let mut trafs = trafs.by_ref().filter(|child| child.kind == TRAF);
+    let (Some(traf), None) = (trafs.next(), trafs.next()) else {
+        return None;
+    };
+    let tfhd = require(traf.kind, traf.body, b"tfhd").ok()?;
+    Some((traf, word(tfhd.body, 0)?))
+}
+
+fn runs(traf: Child<'_>) -> impl Iterator<Item = Child<'_>> {
+    let inside = children(traf.kind, traf.body).filter_map(Result::ok);
+    inside.filter(|child| child.kind == TRUN)
+}
+
+/// The content of a `moof` box in which its samples have what the `moov` box says of them by default: there are
+/// viewers who look for it nowhere else. `None` where there is no room for it.
+fn complete(moof: &Bytes, defaults: Defaults) -> Option<Bytes> {
+    let (traf, flags) = alone(moof)?;
+    let missing = |field: u32, run: u32| {
+        flags & field == 0 && runs(traf).any(|child| word(child.body, 0).unwrap_or(0) & run == 0)
+    };
+    let fields = [
+        (0x8, 0x100, defaults.duration),
+        (0x10, 0x200, defaults.size),
+        (0x20, 0x400, defaults.flags),
+    ];
+    if !fields.iter().any(|(field, run, _)| missing(*field, *run)) {
+        return Some(moof.clone());
+    }
+    let tfhd = require(traf.kind, traf.body, b"tfhd").ok()?.body;
+    let mut rest = tfhd.get(8..)?;
+    let mut body = tfhd[..8].to_vec();
+    let mut set = flags;
+    // The fields stand in the order of their flags.
+    for (field, run, value) in [(0x2, 0, 0)].into_iter().chain(fields) {
+        if flags & field != 0 {
+            body.extend(rest.get(..4)?);
+            rest = &rest[4..];
+        } else if missing(field, run) && run != 0 {
+            body.extend(value.to_be_bytes());
+            set |= field;
+        }
+    }
+    body[..4].copy_from_slice(&set.to_be_bytes());
+    let added = u32::try_from(body.len() - tfhd.len()).ok()?;
+
+    let mut whole = Vec::with_capacity(moof.len() + body.len());
+    for child in children(MOOF, moof) {
+        let child = child.ok()?;
+        if child.kind != TRAF {
+            put(&mut whole, child.kind, child.body);
+            continue;
+        }
+        let mut inside = Vec::new();
+        for part in children(child.kind, child.body) {
+            let part = part.ok()?;
+            match part.kind.as_ref() {
+                b"tfhd" => put(&mut inside, part.kind, &body),
+                // The samples lie that much farther away.
+                b"trun" if word(part.body, 0)? & DATA_OFFSET != 0 => {
+                    let mut run = part.body.to_vec();
+                    let offset = word(&run, 8)?.checked_add(added)?;
+                    run[8..12].copy_from_slice(&offset.to_be_bytes());
+                    put(&mut inside, part.kind, &run);
+                }
+                // Offsets that nobody here knows.
+                b"saio" => return None,
+                _ => put(&mut inside, part.kind, part.body),
+            }
+        }
+        put(&mut whole, child.kind, &inside);
+    }
+    Some(whole.into())
 }
 
 impl Companion {
@@ -282,10 +353,15 @@ fn word(body: &[u8], offset: usize) -> Option<u32> {
 }
 
 const MOOV: FourCC = FourCC::new(b"moov");
+const MOOF: FourCC = FourCC::new(b"moof");
+const TRAF: FourCC = FourCC::new(b"traf");
+const TRUN: FourCC = FourCC::new(b"trun");
 /// `iso6`, compatible with itself, `cmfc` and `mp41`.
 const BRANDS: &[u8] = b"iso6\0\0\0\0iso6cmfcmp41";
 /// Of `tfhd`.
 const BASE_DATA_OFFSET: u32 = 1;
+/// Of `trun`.
+const DATA_OFFSET: u32 = 1;
 /// What a catalog may have of one track. Muxers write about a thousand bytes.
 const MAX_INIT: usize = 64 << 10;
 /// The most that is kept of boxes between two fragments.

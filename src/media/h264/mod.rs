@@ -10,5 +10,4 @@ pub use super::nal::{Format, NalUnits, nal_units, validate};
 pub use avcc::Avcc;
 pub use nal::{IDR, PPS, SPS, has_parameter_sets, is_keyframe, kind};
 pub use profile::Profile;
-pub(super) use sps::PIXEL_ASPECTS;
 pub use sps::Sps;

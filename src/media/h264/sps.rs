@@ -1,7 +1,7 @@
 //! What a sequence parameter set says about the picture (ITU-T H.264, 7.3.2.1.1 and annex E).
 
 use super::{Profile, SPS, kind};
-use crate::media::{Error, bits::Bits, nal::unescape};
+use crate::media::{Error, bits::Bits, nal::unescape, vui};
 
 /// Size, shape and rate of the pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +58,9 @@ fn read(profile: Profile, bits: &mut Bits<'_>) -> Result<Sps, Error> {
     ))?;
     // Damage behind the size costs only the rate and the shape.
     let vui = if bits.flag() == Some(true) {
-        vui(bits)
+        usability(bits)
     } else {
-        Vui::default()
+        Usability::default()
     };
     // Streams of the one have no B pictures, and those of the other have them in the order of presentation.
     let never = profile.profile == BASELINE || picture.order == OUTPUT_ORDER;
@@ -189,39 +189,20 @@ fn scaling_list(bits: &mut Bits<'_>, size: usize) -> Option<()> {
 
 /// What the usability information adds; whatever could be read before it broke off.
 #[derive(Default)]
-struct Vui {
+struct Usability {
     framerate: Option<f64>,
     pixel_aspect: Option<(u16, u16)>,
     reordered: Option<u8>,
 }
 
-fn vui(bits: &mut Bits<'_>) -> Vui {
-    let mut vui = Vui::default();
+fn usability(bits: &mut Bits<'_>) -> Usability {
+    let mut found = Usability::default();
     let mut read = || {
-        if bits.flag()? {
-            vui.pixel_aspect = match bits.read(8)? {
-                255 => Some((bits.read(16)? as u16, bits.read(16)? as u16)),
-                index => PIXEL_ASPECTS.get(index as usize).copied(),
-            }
-            .filter(|(width, height)| *width > 0 && *height > 0);
-        }
-        if bits.flag()? {
-            bits.flag()?; // overscan_appropriate_flag
-        }
-        if bits.flag()? {
-            bits.skip(4)?; // video_format, video_full_range_flag
-            if bits.flag()? {
-                bits.skip(24)?; // colour_primaries, transfer_characteristics, matrix_coefficients
-            }
-        }
-        if bits.flag()? {
-            bits.ue()?; // chroma_sample_loc_type_top_field
-            bits.ue()?; // chroma_sample_loc_type_bottom_field
-        }
+        vui::picture(bits, &mut found.pixel_aspect)?;
         if bits.flag()? {
             let (tick, scale) = (bits.read(32)?, bits.read(32)?);
             // A tick is the time of one field.
-            vui.framerate = (tick > 0).then(|| f64::from(scale) / (2.0 * f64::from(tick)));
+            found.framerate = (tick > 0).then(|| f64::from(scale) / (2.0 * f64::from(tick)));
             bits.flag()?; // fixed_frame_rate_flag
         }
         let network = bits.flag()? && hypothetical_decoder(bits)?;
@@ -236,13 +217,13 @@ fn vui(bits: &mut Bits<'_>) -> Vui {
                 bits.ue()?; // max_bytes_per_pic_denom, max_bits_per_mb_denom, log2_max_mv_length_*
             }
             let reordered = bits.ue()?; // max_num_reorder_frames
-            vui.reordered = u8::try_from(reordered).ok().filter(|frames| *frames <= 16);
+            found.reordered = u8::try_from(reordered).ok().filter(|frames| *frames <= 16);
         }
         Some(())
     };
     // None: it broke off, and what is known by then stands.
     let _: Option<()> = read();
-    vui
+    found
 }
 
 /// Skips `hrd_parameters()`.
@@ -257,27 +238,6 @@ fn hypothetical_decoder(bits: &mut Bits<'_>) -> Option<bool> {
     bits.skip(20)?; // four lengths
     Some(true)
 }
-
-/// Table E-1.
-pub(in crate::media) const PIXEL_ASPECTS: [(u16, u16); 17] = [
-    (0, 0),
-    (1, 1),
-    (12, 11),
-    (10, 11),
-    (16, 11),
-    (40, 33),
-    (24, 11),
-    (20, 11),
-    (32, 11),
-    (80, 33),
-    (18, 11),
-    (15, 11),
-    (64, 33),
-    (160, 99),
-    (4, 3),
-    (3, 2),
-    (2, 1),
-];
 
 #[cfg(test)]
 mod tests {

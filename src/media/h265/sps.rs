@@ -1,7 +1,7 @@
 //! What a sequence parameter set says about the picture (ITU-T H.265, 7.3.2.2 and annex E).
 
 use super::{Profile, SPS, kind};
-use crate::media::{Error, bits::Bits, h264::PIXEL_ASPECTS, nal::unescape};
+use crate::media::{Error, bits::Bits, nal::unescape, vui};
 
 /// Size, shape and rate of the pictures.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,26 +70,7 @@ impl Sps {
         if !bits.flag()? {
             return Some(());
         }
-        if bits.flag()? {
-            self.pixel_aspect = match bits.read(8)? {
-                255 => Some((bits.read(16)? as u16, bits.read(16)? as u16)),
-                index => PIXEL_ASPECTS.get(index as usize).copied(),
-            }
-            .filter(|(width, height)| *width > 0 && *height > 0);
-        }
-        if bits.flag()? {
-            bits.flag()?; // overscan_appropriate_flag
-        }
-        if bits.flag()? {
-            bits.skip(4)?; // video_format, video_full_range_flag
-            if bits.flag()? {
-                bits.skip(24)?; // colour_primaries, transfer_characteristics, matrix_coeffs
-            }
-        }
-        if bits.flag()? {
-            bits.ue()?; // chroma_sample_loc_type_top_field
-            bits.ue()?; // chroma_sample_loc_type_bottom_field
-        }
+        vui::picture(bits, &mut self.pixel_aspect)?;
         bits.skip(3)?; // neutral_chroma_indication, field_seq, frame_field_info_present
         if bits.flag()? {
             window(bits)?; // default display window

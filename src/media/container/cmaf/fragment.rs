@@ -20,18 +20,19 @@ pub(in crate::media::container) struct Writer {
     sequence: u32,
     /// What is added to the times of fragments that are passed on, in units.
     delta: Option<i64>,
-    /// The decode time of the sample before, in microseconds.
+    /// The decode time of the sample before, in units.
     last: Option<u64>,
-    /// How long a sample lasts that does not say it, in microseconds.
-    step: u32,
+    /// How long a sample lasts that does not say it, in units.
+    step: u64,
     is_video: bool,
 }
 
 impl Writer {
     /// `init` is what the rendition begins with, where it is not [our own](super::init).
     pub(in crate::media::container) fn new(config: &Config, init: Option<&fmp4::Init>) -> Self {
-        let step = match config {
-            Config::Video(config) => config.framerate.map(|rate| 1e6 / rate),
+        let timescale = init.map_or(TIMESCALE, |init| init.timescale);
+        let seconds = match config {
+            Config::Video(config) => config.framerate.map(|rate| 1.0 / rate),
             Config::Audio(config) if config.codec.starts_with("mp4a.40") => {
                 Some(AAC_FRAME / f64::from(config.sample_rate.max(1)))
             }
@@ -39,20 +40,22 @@ impl Writer {
         };
         Self {
             track: init.map_or(TRACK, |init| init.track),
-            timescale: init.map_or(TIMESCALE, |init| init.timescale),
+            timescale,
             sequence: 0,
             delta: None,
             last: None,
-            step: step.map_or(0, |step| step as u32),
+            step: seconds.map_or(0, |seconds| (seconds * f64::from(timescale)).round() as u64),
             is_video: matches!(config, Config::Video(_)),
         }
     }
 
     /// Continues what another has written.
     pub(in crate::media::container) fn follow(&mut self, other: &Self) {
-        (self.sequence, self.last) = (other.sequence, other.last);
+        self.sequence = other.sequence;
         if self.timescale == other.timescale {
-            self.delta = other.delta;
+            (self.last, self.delta) = (other.last, other.delta);
+        } else if let Some(last) = other.last {
+            self.last = Some(scaled(last, other.timescale, self.timescale));
         }
     }
 
@@ -63,7 +66,7 @@ impl Writer {
         samples: &[Sample],
         fragment: &fmp4::Fragment,
     ) -> Option<Frame> {
-        let (first, last) = (samples.first()?, samples.last()?);
+        let first = samples.first()?;
         if samples.len() != fragment.times.len() {
             return None;
         }
@@ -83,16 +86,14 @@ impl Writer {
         let anew = units(decode_time(first))?.checked_sub(fragment.times[0].0)?;
         // Times stay as exact as they were for as long as the timeline goes on.
         let delta = self.delta.filter(|delta| fits(*delta)).unwrap_or(anew);
-        let rises = self.last.is_none_or(|before| {
-            let first = decode_time(first);
-            first > before || before - first >= REORDERING
-        });
-        if !rises || !fits(delta) {
+        let written = |(dts, _): &(i64, i64)| u64::try_from(dts.checked_add(delta)?).ok();
+        let begin = written(fragment.times.first()?)?;
+        if !fits(delta) || self.risen(begin) != begin {
             return None;
         }
         let head = fragment.head(delta)?;
         self.delta = Some(delta);
-        self.last = Some(decode_time(last));
+        self.last = written(fragment.times.last()?);
         let mut chunks = SmallVec::with_capacity(samples.len() + 1);
         chunks.push(head);
         chunks.extend(samples.iter().map(|sample| sample.payload.clone()));
@@ -105,7 +106,7 @@ impl Writer {
     /// One fragment of samples in decode order, of which there is at least one.
     ///
     /// Decode times rise from sample to sample, whatever the samples say; only where they jump back by
-    /// more than pictures are ever reordered, the fragment does too.
+    /// a second, more than pictures are ever reordered, the fragment does too.
     pub(in crate::media::container) fn write(
         &mut self,
         samples: &[Sample],
@@ -121,20 +122,22 @@ impl Writer {
         let mut payload = SmallVec::new();
         let mut size = 0;
         for (index, sample) in samples.iter().enumerate() {
-            let said = || sample.duration.map(|duration| micros(duration.as_micros()));
+            let said = || {
+                let duration = sample.duration?.as_micros();
+                Some(self.units(u64::try_from(duration).unwrap_or(u64::MAX)))
+            };
             let duration = match dts.get(index + 1) {
-                Some(next) => micros((next - dts[index]).into()),
+                Some(next) => next.saturating_sub(dts[index]),
                 None => said().unwrap_or(self.step),
             };
             if duration > 0 {
                 self.step = duration;
             }
             let data = sample.payload.clone();
-            let time = self.units(dts[index]);
-            let offset = i128::from(self.units(presentation_time(sample))) - i128::from(time);
-            let end = self.units(dts[index].saturating_add(duration.into()));
+            let pts = self.units(presentation_time(sample));
+            let offset = i128::from(pts) - i128::from(dts[index]);
             entries.push(TrunEntry {
-                duration: Some(micros((end - time).into())),
+                duration: Some(u32::try_from(duration).unwrap_or(u32::MAX)),
                 size: Some(data.len() as u32),
                 flags: Some(if sample.keyframe || !self.is_video {
                     SYNC
@@ -149,8 +152,7 @@ impl Writer {
         let mdat = u32::try_from(size + 8)
             .map_err(|_| Error::Cmaf("a fragment is larger than 4 GiB".into()))?;
         self.sequence = self.sequence.wrapping_add(1);
-        let time = self.units(dts[0]);
-        let head = head(self.track, self.sequence, time, entries, mdat)
+        let head = head(self.track, self.sequence, dts[0], entries, mdat)
             .map_err(|error| Error::Cmaf(format!("no fragment can be made: {error}")))?;
         payload.insert(0, head);
         Ok(Frame {
@@ -159,21 +161,32 @@ impl Writer {
         })
     }
 
+    /// When to decode the next sample, in units.
     fn decode_time(&mut self, sample: &Sample) -> u64 {
-        let time = decode_time(sample);
-        let time = match self.last {
-            Some(last) if time <= last && last - time < REORDERING => last + 1,
-            _ => time,
-        };
+        let time = self.risen(self.units(decode_time(sample)));
         self.last = Some(time);
         time
     }
 
-    /// A time in microseconds in those of the track.
-    fn units(&self, time: u64) -> u64 {
-        let units = (u128::from(time) * u128::from(self.timescale) + 500_000) / 1_000_000;
-        u64::try_from(units).unwrap_or(u64::MAX)
+    /// A decode time, or the first one after that of the sample before.
+    fn risen(&self, time: u64) -> u64 {
+        match self.last {
+            Some(last) if time <= last && last - time < u64::from(self.timescale) => last + 1,
+            _ => time,
+        }
     }
+
+    /// A time in microseconds in units of the track.
+    fn units(&self, time: u64) -> u64 {
+        scaled(time, TIMESCALE, self.timescale)
+    }
+}
+
+/// A time in units of another scale.
+fn scaled(time: u64, from: u32, to: u32) -> u64 {
+    let from = u128::from(from.max(1));
+    let time = (u128::from(time) * u128::from(to) + from / 2) / from;
+    u64::try_from(time).unwrap_or(u64::MAX)
 }
 
 /// In microseconds.
@@ -226,10 +239,6 @@ fn head(
     Ok(head.freeze())
 }
 
-fn micros(time: u128) -> u32 {
-    u32::try_from(time).unwrap_or(u32::MAX)
-}
-
 fn clamp(offset: i128) -> i32 {
     offset.clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
@@ -238,7 +247,5 @@ fn clamp(offset: i128) -> i32 {
 const SYNC: u32 = 0x0200_0000;
 /// Depends on others, and is no sync sample.
 const NON_SYNC: u32 = 0x0101_0000;
-/// Decode times that go back by less are out of order; by more, the timeline jumped. In microseconds.
-const REORDERING: u64 = 1_000_000;
-/// How long 1024 samples of sound last at 1 Hz, in microseconds.
-const AAC_FRAME: f64 = 1024e6;
+/// How long 1024 samples of sound last at 1 Hz, in seconds.
+const AAC_FRAME: f64 = 1024.0;
