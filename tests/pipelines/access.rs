@@ -320,7 +320,7 @@ fn no_log_tells_a_key_or_a_token_however_much_it_tells() {
     let publish = live_video(&format!(
         "moqsink url=http://{address}/ broadcast=cam auth-token={put}"
     ));
-    let mut sender = Program::gst_launch_logging_all(&publish);
+    let sender = Program::gst_launch_logging_all(&publish);
     source.wait_for("chain");
     logs += &sender.stop().join("\n");
     logs += &source.stop().join("\n");
