@@ -140,3 +140,28 @@ fn what_is_missing_in_the_settings_is_said() {
         pipeline.set_state(gst::State::Null).expect("stops");
     }
 }
+
+/// What is linked to the pad takes nothing more.
+fn has_had_enough(pad: &gst::Pad) {
+    let sink = pad.peer().expect("it is linked");
+    sink.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        info.data = None;
+        info.flow_res = Err(gst::FlowError::Eos);
+        gst::PadProbeReturn::Handled
+    });
+}
+
+#[test]
+fn a_sink_that_has_had_enough_ends_its_pad_and_leaves_the_others() {
+    let (_publisher, mut camera, player) =
+        playing(&[("picture", video(64, 64)), ("sound", audio())]);
+    has_had_enough(&player.pad("video_0"));
+    camera.write("picture", 0, true);
+    camera.write("sound", 0, true);
+    player.until(|seen| *seen == Seen::Eos("video_0".into()));
+    camera.write("sound", 20_000, true);
+    player.until_buffers(&["audio_0"]);
+    has_had_enough(&player.pad("audio_0"));
+    camera.write("sound", 40_000, true);
+    player.until_eos();
+}

@@ -11,6 +11,7 @@ use gstmoq::media::{catalog::Clock, opus};
 use crate::{
     camera::{Camera, Publisher, audio, video},
     player::{Player, Seen},
+    waiting::wait_until,
 };
 
 /// What passes a pad.
@@ -55,6 +56,9 @@ fn next_buffer(items: &Receiver<Item>) -> gst::Buffer {
     }
 }
 
+/// Bytes of a picture whose coming can be told from what else comes.
+const LARGE: usize = 50_000;
+
 fn number(buffer: &gst::BufferRef) -> u8 {
     buffer.map_readable().expect("system memory")[0]
 }
@@ -91,10 +95,14 @@ fn held_up(
         .recv_timeout(Duration::from_secs(15))
         .expect("it is pushed");
     // The first picture waited for the end of the join, so that this one comes too late by more than the latency.
-    camera.write("picture", 66_666, false);
+    let before = counter(player, "bytes-received");
+    camera.write_sized("picture", 66_666, false, LARGE);
     let now = begin.elapsed().as_micros() as u64;
     assert!(now > 200_000, "{now}");
-    camera.write("picture", now, true);
+    camera.write_sized("picture", now, true, LARGE);
+    wait_until("both pictures have come", || {
+        counter(player, "bytes-received") >= before + 2 * LARGE as u64
+    });
     // Once this has come, what was sent before has too.
     camera.write("sound", now, true);
     next_buffer(&sound);

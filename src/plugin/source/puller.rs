@@ -385,7 +385,8 @@ impl Puller {
                 self.state = State::Unlinked;
                 self.output.forget();
             }
-            gst::FlowError::Eos => self.over(),
+            // A sink that has had enough says so to the application when it gets the event.
+            gst::FlowError::Eos => self.end(),
             error => {
                 self.over();
                 if let Some(element) = self.run.element.upgrade() {
