@@ -18,6 +18,8 @@ mod link;
 #[path = "../pipelines/media.rs"]
 mod media;
 #[cfg(feature = "plugin")]
+mod minted;
+#[cfg(feature = "plugin")]
 mod muxers;
 #[cfg(feature = "plugin")]
 mod outages;
