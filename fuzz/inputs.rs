@@ -99,6 +99,7 @@ pub(crate) fn wire_ietf(data: &[u8]) {
         ietf::RequestsBlocked,
         ietf::GroupHeader
     );
+    let _ = ietf::Datagram::decode(&mut Bytes::copy_from_slice(data), version);
 }
 
 /// What is agreed on before a version is known.

@@ -62,13 +62,18 @@ fn feed(read: fn(&[u8]), limit: usize, good: &[Vec<u8>]) {
 
 #[test]
 fn messages_of_noise_do_no_harm() {
-    feed(inputs::wire_lite, 64, &[]);
+    // A datagram of each version that has them.
+    let datagrams = [4, 5].map(|version| [&[version, 7, 5, 20], &b"sound"[..]].concat());
+    feed(inputs::wire_lite, 64, &datagrams);
 }
 
 #[test]
 fn messages_of_the_other_family_do_no_harm_either() {
     let subscribe = b"\0\x12\x04\x02\x01a\x01b\x01v\x80\x02\x01\x03\x05\x06\0";
-    feed(inputs::wire_ietf, 64, &[subscribe.to_vec()]);
+    let datagram = b"\x03\x09\x05\x01\x80\x03\x3c\x01\x07sound";
+    let status = b"\x21\x09\x05\x01\x80\x02\x3c\x07\x04";
+    let good = [&subscribe[..], datagram, status].map(<[u8]>::to_vec);
+    feed(inputs::wire_ietf, 64, &good);
 }
 
 #[test]

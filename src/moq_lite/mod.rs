@@ -161,6 +161,7 @@ mod limits;
 pub mod lite;
 mod model;
 mod order;
+mod own;
 mod path;
 mod redact;
 mod roles;

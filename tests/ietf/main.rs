@@ -9,4 +9,5 @@ mod publisher;
 mod session;
 mod subscriber;
 mod time;
+mod updates;
 mod wire;

@@ -43,7 +43,11 @@ const CORRECTNESS: &[(&str, Kept)] = &[
     ("the same in moq-transport", By("groups_that_precede_the_answer_are_held")),
     ("leaving is not said in moq-transport", By("leaving_is_said_and_refusals_reach_the_reader")),
     ("objects of higher subgroups are taken for the group", By("a_group_without_its_start_or_of_a_higher_subgroup_is_left_out")),
+    ("an empty namespace has one part", By("an_empty_path_has_no_parts")),
     ("a slash inside a part of a namespace splits it", By("a_slash_inside_a_part_stays_inside")),
+    ("the priority of moq-transport, where the lowest is the first, is taken as it is", By("priority_and_range_are_told_while_a_subscription_runs")),
+    ("a subscription is written before its number is known here", By("groups_may_overtake_the_answer")),
+    ("a broadcast is announced before its tracks can be asked for", Never("requests wait in the broadcast itself, from the moment that it is made, until whoever announced it takes them")),
     ("publishers outlive the session", By("a_session_that_ends_leaves_nothing_in_the_origins")),
 ];
 
@@ -51,6 +55,7 @@ const CORRECTNESS: &[(&str, Kept)] = &[
 const PRIORITIES: &[(&str, Kept)] = &[
     ("the most urgent stream goes last", By("urgent_tracks_and_newer_groups_are_sent_first_and_requests_before_all")),
     ("group numbers weigh one track against another", By("priority_then_subscription_then_the_newer_group")),
+    ("requests and announcements wait behind media", By("urgent_tracks_and_newer_groups_are_sent_first_and_requests_before_all")),
     ("every new stream touches the order of all others", Never("there is no queue: the transport sorts by a number")),
 ];
 
@@ -58,6 +63,8 @@ const PRIORITIES: &[(&str, Kept)] = &[
 const MEMORY: &[(&str, Kept)] = &[
     ("every frame costs a channel", Never("a frame that is written whole is plain data of its group")),
     ("a frame of tiny chunks costs many times its size", By("a_frame_of_tiny_chunks_is_few_chunks_in_memory")),
+    ("a small frame keeps the buffer of the packets that it came in", By("a_piece_of_a_packet_does_not_keep_its_buffer")),
+    ("a stream is read into buffers that grow from 64 bytes", Never("chunks are taken as the transport has them; only a value that straddles two is put together")),
     ("a size that the peer declares is allocated", By("frames_of_the_largest_group_are_taken_and_larger_ones_stopped")),
     ("a message may be of any length", By("a_length_beyond_all_reason_is_refused_at_once")),
     ("a group may have any number of frames", By("a_group_of_too_many_frames_is_stopped")),
@@ -74,6 +81,9 @@ const MEMORY: &[(&str, Kept)] = &[
     ("empty places of an origin remain", Never("an origin holds paths that have a broadcast, and no tree above them")),
     ("a slow reader of announcements makes a queue", By("changes_that_were_undone_before_they_were_read_are_left_out")),
     ("a flood of announcements fills memory", By("a_flood_of_announcements_ends_the_session")),
+    ("each reader of announcements copies the paths of all", Never("the paths are shared, and a new reader goes through them a few at a time; benches/transport measures it with 10,000")),
+    ("publishing holds one lock for a descent of a tree and the news of all", Never("there is no tree: an entry is made and each reader has a note of it")),
+    ("more streams are allowed than are of use", Never("4096 for groups and 1024 for requests, fewer than the 10,000 of the relays in the field")),
     ("each broadcast of an origin costs a task", Never("the model spawns nothing: a broadcast that ends takes itself out")),
     ("only two groups of a track are served", By("groups_that_cannot_be_sent_in_time_are_given_up_for_the_newest")),
 ];
@@ -90,6 +100,7 @@ const SESSIONS: &[(&str, Kept)] = &[
     ("a probe ends the session", By("a_probe_is_answered_when_there_is_something_to_tell")),
     ("a stream of an unknown type ends the session", By("streams_of_unknown_types_are_stopped_and_nothing_else")),
     ("a subscription outlives its last reader", By("leaving_reaches_the_publisher")),
+    ("who left goes on to count in what is asked for", By("together_readers_want_what_suffices_for_each")),
     ("readers of one track make a subscription each", By("two_readers_of_a_track_share_one_subscription")),
     ("leaving wins over an answer that is there already", By("the_end_of_a_track_comes_after_groups_that_were_not_looked_at_yet")),
     ("a stream that finished is reset when it is dropped", By("a_writer_that_finished_resets_nothing_when_it_is_dropped")),

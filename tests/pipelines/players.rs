@@ -190,6 +190,60 @@ fn players_play_an_address_and_playbin3_changes_the_rendition() {
 }
 
 #[test]
+fn playbin3_plays_one_of_two_sounds_and_the_other_one_when_it_is_selected() {
+    let sound = |channels: u32| {
+        format!(
+            "audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000,channels={channels} ! opusenc ! sink. "
+        )
+    };
+    let publisher = Publisher::new(&format!(
+        "{LISTEN} {} {} videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+         ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! sink.",
+        sound(1),
+        sound(2)
+    ));
+    publisher.play();
+    let (player, record) = player("playbin3", &uri(&publisher));
+    let collection = message(
+        &player,
+        gst::MessageType::StreamCollection,
+        |message| match message.view() {
+            gst::MessageView::StreamCollection(message) => {
+                let collection = message.stream_collection();
+                (collection.len() == 3).then_some(collection)
+            }
+            _ => None,
+        },
+    );
+    record.wait_for_units("video", 20);
+    record.wait_for_units("audio", 20);
+    let channels = |caps: Option<gst::Caps>| -> Option<i32> {
+        let caps = caps?;
+        caps.structure(0)?.get("channels").ok()
+    };
+    let id = |wanted: &dyn Fn(&gst::Stream) -> bool| {
+        let found = collection.iter().find(|stream| wanted(stream));
+        found
+            .and_then(|stream| stream.stream_id())
+            .expect("it is there")
+    };
+    let video = id(&|stream| stream.stream_type() == gst::StreamType::VIDEO);
+    let first = channels(record.track("audio").caps).expect("it plays");
+    for wanted in [3 - first, first] {
+        let audio = id(&|stream| channels(stream.caps()) == Some(wanted));
+        let event = gst::event::SelectStreams::new([video.as_str(), audio.as_str()]);
+        assert!(player.send_event(event));
+        record.wait(&format!("a sound of {wanted} channels"), |tracks| {
+            channels(tracks["audio"].caps.clone()) == Some(wanted)
+        });
+        for name in ["video", "audio"] {
+            record.wait_for_units(name, record.track(name).units.len() + 20);
+        }
+    }
+    stop(&player);
+}
+
+#[test]
 fn what_plugs_its_decoders_itself_finds_a_picture_first() {
     let publisher = publisher();
     let port = publisher.port;

@@ -219,6 +219,17 @@ impl Camera {
         self.written = self.written.wrapping_add(1);
     }
 
+    /// A group of one frame that no container knows.
+    pub(crate) fn write_noise(&mut self, track: &str) {
+        let (track, group) = self.tracks.get_mut(track).expect("a track of this camera");
+        *group = None;
+        let mut group = track.append_group().expect("open");
+        // The time would have seven bytes more.
+        let noise = Bytes::from_static(&[0xff]);
+        group.write_frame_chunks([noise]).expect("open");
+        group.close();
+    }
+
     /// Breaks one track off.
     pub(crate) fn abort(&mut self, track: &str) {
         let (track, _) = self.tracks.remove(track).expect("a track of this camera");

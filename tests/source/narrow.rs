@@ -25,10 +25,11 @@ fn quality(width: u32, height: u32, frame: usize) -> Config {
     config
 }
 
-/// How often in a row each width came.
-fn runs(widths: &[i32]) -> Vec<(i32, usize)> {
-    let runs = widths.chunk_by(|one, other| one == other);
-    runs.map(|run| (run[0], run.len())).collect()
+/// How often in a row each width came, and between which frames.
+fn runs(pictures: &[(i32, u64)]) -> Vec<(i32, u64, u64)> {
+    let runs = pictures.chunk_by(|one, other| one.0 == other.0);
+    runs.map(|run| (run[0].0, run[0].1, run[run.len() - 1].1))
+        .collect()
 }
 
 #[test]
@@ -55,15 +56,20 @@ fn the_picture_follows_what_the_network_carries() {
 
     let pace = Pace::new();
     let mut frame = 0;
-    let mut widths = Vec::new();
+    let mut pictures: Vec<(i32, u64)> = Vec::new();
     // Frames in real time until the newest `count` that were given all have this width.
     let mut until = |width: i32, count: usize, limit: Duration| {
         let deadline = Instant::now() + limit;
-        let shows = |widths: &[i32]| {
-            widths.len() >= count && widths.iter().rev().take(count).all(|other| *other == width)
+        let shows = |pictures: &[(i32, u64)]| {
+            let mut newest = pictures.iter().rev().take(count);
+            pictures.len() >= count && newest.all(|(other, _)| *other == width)
         };
-        while !shows(&widths) {
-            assert!(Instant::now() < deadline, "no {width}: {:?}", runs(&widths));
+        while !shows(&pictures) {
+            assert!(
+                Instant::now() < deadline,
+                "no {width}: {:?}",
+                runs(&pictures)
+            );
             let time = FRAME * frame;
             pace.wait_until(time);
             let keyframe = u64::from(frame).is_multiple_of(GROUP);
@@ -71,8 +77,11 @@ fn the_picture_follows_what_the_network_carries() {
                 camera.write_sized(track, time.as_micros() as u64, keyframe, size);
             }
             frame += 1;
-            widths.extend(player.rest().into_iter().filter_map(|seen| match seen {
-                Seen::Buffer { width, .. } => width,
+            pictures.extend(player.rest().into_iter().filter_map(|seen| match seen {
+                Seen::Buffer { width, media, .. } => {
+                    let frame = (media + 1_000) / FRAME.as_micros() as u64;
+                    width.map(|width| (width, frame))
+                }
                 Seen::Pad(_) | Seen::Removed(_) | Seen::Eos(_) => panic!("{seen:?}"),
                 Seen::NoMorePads => None,
             }));
@@ -84,4 +93,19 @@ fn the_picture_follows_what_the_network_carries() {
     until(320, 60, limit);
     link.conditions().rate = None;
     until(1280, 30, 3 * limit);
+    let runs = runs(&pictures);
+    // One takes over from the other with a group.
+    assert!(
+        runs.iter().all(|(_, first, _)| first.is_multiple_of(GROUP)),
+        "{runs:?}"
+    );
+    assert!(
+        pictures.windows(2).all(|pair| pair[0].1 < pair[1].1),
+        "{runs:?}"
+    );
+    // Where there is room for both, nothing is missing in between, and there always is for the step up.
+    let [.., (_, _, last), (_, first, _)] = runs[..] else {
+        panic!("{runs:?}");
+    };
+    assert_eq!(first, last + 1, "{runs:?}");
 }

@@ -197,6 +197,34 @@ fn broadcasts_are_listed_below_a_path_in_any_state() {
 }
 
 #[test]
+fn broadcasts_that_peers_bring_are_listed_too() {
+    init();
+    let player = Player::listening("room/a");
+    let list = |prefix: &str| -> Vec<String> {
+        let found = player
+            .element
+            .emit_by_name::<glib::StrV>("list-broadcasts", &[&prefix]);
+        found.iter().map(|path| path.to_string()).collect()
+    };
+    // The port is not open yet.
+    assert!(list("").is_empty());
+    player.play();
+    assert!(list("").is_empty());
+    let publisher = Publisher::dialling(&player.element);
+    let _cameras = ["hall", "room/a", "room/b"].map(|path| publisher.camera(path, &[]));
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(15);
+    while list("").len() < 3 {
+        assert!(std::time::Instant::now() < deadline, "{:?}", list(""));
+        std::thread::yield_now();
+    }
+    assert_eq!(list(""), ["hall", "room/a", "room/b"]);
+    assert_eq!(list("room"), ["room/a", "room/b"]);
+    assert!(list("yard").is_empty());
+    // Of the others it plays nothing.
+    assert_eq!(player.element.num_src_pads(), 0);
+}
+
+#[test]
 fn signals_tell_of_broadcasts_that_come_and_go() {
     let publisher = Publisher::new();
     let _camera = publisher.camera("room/a", &[("picture", video(64, 64))]);
@@ -289,6 +317,41 @@ fn a_track_that_breaks_off_is_a_warning_while_another_plays() {
         camera.write("sound", packet * 20_000, true);
         player.until_buffers(&["audio_0"]);
     }
+}
+
+#[test]
+fn frames_that_nobody_understands_are_a_warning_while_another_track_plays() {
+    let publisher = Publisher::new();
+    let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    player.until(|seen| matches!(seen, Seen::NoMorePads));
+    let problem = |message: &gst::MessageRef| {
+        matches!(
+            message.type_(),
+            gst::MessageType::Warning | gst::MessageType::Error
+        )
+    };
+    camera.write_noise("picture");
+    let message = player.message(problem);
+    let gst::MessageView::Warning(warning) = message.view() else {
+        panic!("{message:?}");
+    };
+    let text = warning.error().message().to_owned();
+    assert!(
+        text.starts_with("Frames of video_0 are left out: "),
+        "{text}"
+    );
+    for packet in 0..4 {
+        camera.write_noise("picture");
+        camera.write("sound", packet * 20_000, true);
+        player.until_buffers(&["audio_0"]);
+    }
+    // Frames that are understood again are played, and what was said once is not said again.
+    camera.write("picture", 100_000, true);
+    player.until_buffers(&["video_0"]);
+    let bus = player.pipeline.bus().expect("a pipeline has one");
+    assert!(!bus.iter().any(|message| problem(&message)));
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) struct Scene {
     pub(crate) noisy: bool,
     /// Pictures that are presented in another order than they are decoded in.
     pub(crate) reordered: bool,
+    /// H.265, and not H.264.
+    pub(crate) h265: bool,
 }
 
 impl Scene {
@@ -35,6 +37,7 @@ impl Scene {
         audio_from: gst::ClockTime::ZERO,
         noisy: false,
         reordered: false,
+        h265: false,
     };
 }
 
@@ -56,10 +59,17 @@ impl Camera {
                 true => "bframes=3 b-pyramid=true b-adapt=false rc-lookahead=0 sync-lookahead=0",
                 false => "tune=zerolatency",
             };
+            let encoder = match scene.h265 {
+                true => "x265enc speed-preset=ultrafast key-int-max=60 \
+                         option-string=bframes=3:b-adapt=0:b-pyramid=1:rc-lookahead=5:open-gop=0:scenecut=0:pools=1:log-level=none"
+                    .to_owned(),
+                false => format!(
+                    "x264enc {order} speed-preset=ultrafast key-int-max=60 pass=quant quantizer={quantizer} threads=1"
+                ),
+            };
             text += &format!(
                 "videotestsrc is-live=true pattern={pattern} ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
-                 ! identity name=picture ! x264enc {order} speed-preset=ultrafast key-int-max=60 \
-                 pass=quant quantizer={quantizer} threads=1 ! sink. "
+                 ! identity name=picture ! {encoder} ! sink. "
             );
         }
         if scene.audio {

@@ -28,14 +28,14 @@ impl Drop for File {
 }
 
 /// Records what `camera` shows for so long, from the middle of a group on.
-fn record(camera: &Camera, begins: &Begins, file: &Path, duration: gst::ClockTime) {
+fn record(camera: &Camera, begins: &Begins, parser: &str, file: &Path, duration: gst::ClockTime) {
     let clock = gst::SystemClock::obtain();
     let begin = begins.lock().expect("no test panics with it")[0];
     let due = begin + gst::ClockTime::from_mseconds(3_000);
     let _ = clock.new_single_shot_id(due).wait();
     let text = format!(
         "moqsrc name=source url=http://127.0.0.1:{}/ broadcast=cam skip-policy=none \
-         source.video_0 ! queue ! h264parse ! mp4mux name=mux ! filesink location={} \
+         source.video_0 ! queue ! {parser} ! mp4mux name=mux ! filesink location={} \
          source.audio_0 ! queue ! opusparse ! mux.",
         camera.port(),
         file.display()
@@ -78,82 +78,92 @@ fn probe(arguments: &[&str], file: &Path) -> String {
 
 #[test]
 fn a_recording_begins_with_the_keyframe_before_and_is_valid() {
-    for reordered in [false, true] {
-        let begins = Begins::default();
-        let scene = Scene {
-            reordered,
-            ..Scene::BOTH
-        };
-        let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
-        let file = File::new(if reordered {
-            "reordered.mp4"
-        } else {
-            "plain.mp4"
-        });
-        record(&camera, &begins, &file.0, gst::ClockTime::from_seconds(4));
+    is_valid("h264parse", false);
+}
 
-        let show = ["-v", "error", "-select_streams", "v", "-of", "csv=p=0"];
-        let entries = ["-show_entries", "packet=pts_time,dts_time,flags"];
-        let packets = probe(&[&show[..], &entries].concat(), &file.0);
-        let packets: Vec<(f64, f64, bool)> = packets
-            .lines()
-            .map(|line| {
-                let fields: Vec<_> = line.split(',').collect();
-                let number = |index: usize| fields[index].parse().expect("a time");
-                (number(0), number(1), fields[2].starts_with('K'))
-            })
-            .collect();
-        assert!(packets.len() >= 120, "{} pictures", packets.len());
-        assert!(packets[0].2, "the first is no keyframe");
-        assert!(
-            packets.iter().all(|(pts, dts, _)| dts <= pts),
-            "{packets:?}"
-        );
-        assert!(
-            packets.windows(2).all(|pair| pair[0].1 < pair[1].1),
-            "{packets:?}"
-        );
-        let delayed = packets.iter().any(|(pts, dts, _)| pts - dts > 0.05);
-        assert_eq!(delayed, reordered);
-        // In the order of presentation, no picture is missing before the last few, which others may have gone before.
-        let mut times: Vec<_> = packets.iter().map(|packet| packet.0).collect();
-        times.sort_by(f64::total_cmp);
-        times.truncate(times.len() - 4);
-        let frame = FRAME as f64 / 1e9;
-        assert!(
-            times
-                .windows(2)
-                .all(|pair| (pair[1] - pair[0] - frame).abs() < 0.003),
-            "{times:?}"
-        );
+#[test]
+fn a_recording_of_reordered_pictures_of_h264_is_valid() {
+    is_valid("h264parse", true);
+}
 
-        let format = [
-            "-v",
-            "error",
-            "-of",
-            "csv=p=0",
-            "-show_entries",
-            "format=duration",
-        ];
-        let duration: f64 = probe(&format, &file.0).trim().parse().expect("a time");
-        let expected = packets.len() as f64 * frame;
-        assert!(
-            (duration - expected).abs() < 0.5,
-            "{duration} s for {expected} s of pictures"
-        );
-        println!(
-            "| recording, reordered {reordered}: {} pictures, {duration} s |",
-            packets.len()
-        );
+#[test]
+fn a_recording_of_reordered_pictures_of_h265_is_valid() {
+    is_valid("h265parse", true);
+}
 
-        // Every picture can be decoded.
-        let decode = Command::new("ffmpeg")
-            .args(["-v", "error", "-i"])
-            .arg(&file.0)
-            .args(["-f", "null", "-"])
-            .output()
-            .expect("ffmpeg is installed by ./test");
-        let errors = String::from_utf8_lossy(&decode.stderr);
-        assert!(decode.status.success() && errors.is_empty(), "{errors}");
-    }
+fn is_valid(parser: &str, reordered: bool) {
+    let begins = Begins::default();
+    let scene = Scene {
+        reordered,
+        h265: parser == "h265parse",
+        ..Scene::BOTH
+    };
+    let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
+    let file = File::new(&format!("{parser}-{reordered}.mp4"));
+    let duration = gst::ClockTime::from_seconds(4);
+    record(&camera, &begins, parser, &file.0, duration);
+
+    let show = ["-v", "error", "-select_streams", "v", "-of", "csv=p=0"];
+    let entries = ["-show_entries", "packet=pts_time,dts_time,flags"];
+    let packets = probe(&[&show[..], &entries].concat(), &file.0);
+    let packets: Vec<(f64, f64, bool)> = packets
+        .lines()
+        .map(|line| {
+            let fields: Vec<_> = line.split(',').collect();
+            let number = |index: usize| fields[index].parse().expect("a time");
+            (number(0), number(1), fields[2].starts_with('K'))
+        })
+        .collect();
+    assert!(packets.len() >= 120, "{} pictures", packets.len());
+    assert!(packets[0].2, "the first is no keyframe");
+    assert!(
+        packets.iter().all(|(pts, dts, _)| dts <= pts),
+        "{packets:?}"
+    );
+    assert!(
+        packets.windows(2).all(|pair| pair[0].1 < pair[1].1),
+        "{packets:?}"
+    );
+    let delayed = packets.iter().any(|(pts, dts, _)| pts - dts > 0.05);
+    assert_eq!(delayed, reordered);
+    // In the order of presentation, no picture is missing before the last few, which others may have gone before.
+    let mut times: Vec<_> = packets.iter().map(|packet| packet.0).collect();
+    times.sort_by(f64::total_cmp);
+    times.truncate(times.len() - 4);
+    let frame = FRAME as f64 / 1e9;
+    assert!(
+        times
+            .windows(2)
+            .all(|pair| (pair[1] - pair[0] - frame).abs() < 0.003),
+        "{times:?}"
+    );
+
+    let format = [
+        "-v",
+        "error",
+        "-of",
+        "csv=p=0",
+        "-show_entries",
+        "format=duration",
+    ];
+    let duration: f64 = probe(&format, &file.0).trim().parse().expect("a time");
+    let expected = packets.len() as f64 * frame;
+    assert!(
+        (duration - expected).abs() < 0.5,
+        "{duration} s for {expected} s of pictures"
+    );
+    println!(
+        "| recording, {parser}, reordered {reordered}: {} pictures, {duration} s |",
+        packets.len()
+    );
+
+    // Every picture can be decoded.
+    let decode = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(&file.0)
+        .args(["-f", "null", "-"])
+        .output()
+        .expect("ffmpeg is installed by ./test");
+    let errors = String::from_utf8_lossy(&decode.stderr);
+    assert!(decode.status.success() && errors.is_empty(), "{errors}");
 }

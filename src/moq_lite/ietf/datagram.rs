@@ -2,25 +2,29 @@
 
 use bytes::{Buf, Bytes};
 
-use super::Status;
+use super::ObjectStatus;
 use crate::moq_lite::coding::{Decode, DecodeError};
 
 /// An object that came by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Datagram {
+pub struct Datagram {
     /// Stands for the track.
-    pub(crate) track_alias: u64,
+    pub track_alias: u64,
     /// The group's number.
-    pub(crate) group_id: u64,
+    pub group_id: u64,
     /// The object's place in the group.
-    pub(crate) object_id: u64,
-    pub(crate) body: Body,
+    pub object_id: u64,
+    /// What it carries.
+    pub body: DatagramBody,
 }
 
+/// What a [`Datagram`] carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Body {
+pub enum DatagramBody {
+    /// The whole object, to the end of the datagram.
     Payload(Bytes),
-    Status(Status),
+    /// Why there is none.
+    Status(ObjectStatus),
 }
 
 impl<V: Clone> Decode<V> for Datagram {
@@ -47,9 +51,9 @@ impl<V: Clone> Decode<V> for Datagram {
             buf.advance(size as usize);
         }
         let body = if has_status {
-            Body::Status(Status::decode(buf, version)?)
+            DatagramBody::Status(ObjectStatus::decode(buf, version)?)
         } else {
-            Body::Payload(buf.copy_to_bytes(buf.remaining()))
+            DatagramBody::Payload(buf.copy_to_bytes(buf.remaining()))
         };
         Ok(Self {
             track_alias,
@@ -70,9 +74,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_read_and_each_truncation_and_other_kind_refused() {
-        let payload = Body::Payload("hey".into());
-        let end = Body::Status(Status::EndOfTrack);
-        let cases: [(&[u8], u64, &Body); 10] = [
+        let payload = DatagramBody::Payload("hey".into());
+        let end = DatagramBody::Status(ObjectStatus::EndOfTrack);
+        let cases: [(&[u8], u64, &DatagramBody); 10] = [
             (b"\x00\x09\x05\x01\x80hey", 1, &payload),
             (b"\x01\x09\x05\x01\x80\x02\x3c\x07hey", 1, &payload),
             (b"\x02\x09\x05\x01\x80hey", 1, &payload),

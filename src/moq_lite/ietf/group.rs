@@ -115,14 +115,18 @@ impl<V: Clone> Decode<V> for GroupHeader {
 
 /// What stands for an object without payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Status {
+pub enum ObjectStatus {
+    /// It is empty.
     Normal,
+    /// There is none with this number.
     DoesNotExist,
+    /// None follows in its group.
     EndOfGroup,
+    /// None follows in its track.
     EndOfTrack,
 }
 
-impl Status {
+impl ObjectStatus {
     pub(crate) fn number(self) -> u64 {
         match self {
             Self::Normal => 0,
@@ -133,7 +137,7 @@ impl Status {
     }
 }
 
-impl<V> Decode<V> for Status {
+impl<V> Decode<V> for ObjectStatus {
     fn decode<B: Buf>(buf: &mut B, version: V) -> Result<Self, DecodeError> {
         let number = u64::decode(buf, version)?;
         [

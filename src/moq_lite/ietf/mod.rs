@@ -36,7 +36,7 @@ mod track_status;
 mod version;
 
 pub(crate) use control::Control;
-pub(crate) use datagram::{Body, Datagram};
+pub use datagram::{Datagram, DatagramBody};
 pub use enums::*;
 pub use fetch::*;
 pub use goaway::*;

@@ -100,7 +100,15 @@ mod tests {
     fn backslashes_that_escape_nothing_are_kept() {
         assert_eq!(parts("a\\b/c\\"), ["a\\b", "c\\"]);
         assert_eq!(parts("a\\\\b"), ["a\\b"]);
-        assert!(parts("").is_empty());
+    }
+
+    #[test]
+    fn an_empty_path_has_no_parts() {
+        let mut written = Vec::new();
+        encode(&Path::empty(), &mut written, Version::Draft14).unwrap();
+        assert_eq!(written, [0]);
+        let path = decode(&mut &[0u8][..], Version::Draft14).unwrap();
+        assert!(path.is_empty());
     }
 
     #[test]

@@ -56,27 +56,47 @@ impl MoqSrc {
         let settings = self.settings();
         let patience = settings.shared.policy().timeout.unwrap_or(PATIENCE);
         let prefix = prefix.as_path().into_owned();
+        let mut brought = match self.brought() {
+            Some(brought) => paths(brought, &prefix),
+            None => BTreeSet::new(),
+        };
         let connect = settings.shared.plan().ok().and_then(|plan| plan.connect);
         let Some(connect) = connect else {
-            gst::warning!(
-                CAT,
-                imp = self,
-                "broadcasts are listed by the server of url, and there is none"
-            );
-            return glib::StrV::new();
+            if self.brought().is_none() {
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "there is no server to ask for broadcasts: url is not set, and listen is not open before PAUSED"
+                );
+            }
+            return strings(brought);
         };
         match list::list(connect, prefix, patience) {
-            Ok(paths) => paths.into_iter().map(glib::GString::from).collect(),
+            Ok(paths) => brought.extend(paths),
             Err(reason) => {
                 gst::element_imp_warning!(
                     self,
                     gst::ResourceError::OpenRead,
                     ("The broadcasts cannot be listed: {reason}")
                 );
-                glib::StrV::new()
             }
         }
+        strings(brought)
     }
+}
+
+/// What is announced now at `prefix` and below.
+fn paths(origin: OriginConsumer, prefix: &PathOwned) -> BTreeSet<String> {
+    let origin = origin.consume_only(std::slice::from_ref(prefix));
+    let news = origin
+        .into_iter()
+        .flat_map(|mut origin| std::iter::from_fn(move || origin.try_announced()));
+    let there = news.filter(|(_, broadcast)| broadcast.is_some());
+    there.map(|(path, _)| path.to_string()).collect()
+}
+
+fn strings(paths: BTreeSet<String>) -> glib::StrV {
+    paths.into_iter().map(glib::GString::from).collect()
 }
 
 /// What is announced in a run of which somebody wants to know.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     media::Kind,
-    moq_lite::Origin,
+    moq_lite::{Origin, OriginConsumer},
     plugin::{
         control::Control,
         link::{Media, Report, Status},
@@ -35,12 +35,14 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 enum State {
     #[default]
     Stopped,
-    Started(Started),
+    Started(Box<Started>),
 }
 
 struct Started {
     control: Control,
     run: Arc<Run>,
+    /// What peers bring that come to `listen`.
+    brought: Option<OriginConsumer>,
     follower: thread::JoinHandle<()>,
 }
 
@@ -222,11 +224,12 @@ impl MoqSrc {
         let origin = Origin::produce();
         let browsed = self.is_browsed();
         let browser = browsed.then(|| Browser::new(origin.consumer.consume()));
+        let brought = plan.listen.is_some().then(|| origin.consumer.consume());
         let media = Media {
             publish: None,
-            consume: match browsed {
+            consume: match browsed || plan.listen.is_some() {
                 true => Some(origin.producer),
-                // Of nothing else is there to be word.
+                // A relay may have more than anybody wants to hear of; peers that come here say what they bring.
                 false => origin.producer.publish_only(std::slice::from_ref(&path)),
             },
             expected: Some(path.clone()),
@@ -250,11 +253,12 @@ impl MoqSrc {
                 ("The system gives no thread: {error}")
             )
         })?;
-        *self.state.lock() = State::Started(Started {
+        *self.state.lock() = State::Started(Box::new(Started {
             control,
             run,
+            brought,
             follower,
-        });
+        }));
         Ok(())
     }
 
@@ -266,7 +270,8 @@ impl MoqSrc {
             control,
             run,
             follower,
-        } = started;
+            ..
+        } = *started;
         run.stop();
         let streams = run.close();
         // The application may stop the element from within what that thread tells it.
@@ -296,6 +301,14 @@ impl MoqSrc {
         };
         let status = self.status().stats("moqsrc-stats");
         stats::structure(report.add(status, "publishers"), self.run().as_deref())
+    }
+
+    /// What peers have brought to `listen`; `None` while that is not open.
+    pub(super) fn brought(&self) -> Option<OriginConsumer> {
+        match &*self.state.lock() {
+            State::Stopped => None,
+            State::Started(started) => started.brought.as_ref().map(OriginConsumer::consume),
+        }
     }
 
     /// What runs now.

@@ -29,6 +29,8 @@ pub(super) struct Lineup {
     /// Belongs to nobody: makes the ids of streams that have no pad.
     namer: gst::Pad,
     wish: Wish,
+    /// A player has one place for a picture, for a sound and for a text, and asks for others by SELECT_STREAMS.
+    one_of_each: bool,
     /// The tracks that the application selected.
     chosen: Option<Vec<String>>,
     /// What can be played, in the order of [`select::order`].
@@ -68,6 +70,10 @@ impl Lineup {
             sessions,
             namer: gst::Pad::new(gst::PadDirection::Src),
             wish: run.wish.borrow().clone(),
+            one_of_each: run
+                .element
+                .upgrade()
+                .is_some_and(|element| is_of_player(&element)),
             chosen: None,
             renditions: Vec::new(),
             numbers: [0; 4],
@@ -267,7 +273,11 @@ impl Lineup {
                 self.chosen = None;
             }
         }
-        let slots = self.wish.slots(&renditions);
+        let mut slots = self.wish.slots(&renditions);
+        if self.one_of_each {
+            let kind = |slot: &mut Slot| renditions[slot.candidates[0]].1.kind();
+            slots.dedup_by_key(kind);
+        }
         let missing = self.wish.track().filter(|track| {
             let mut names = renditions.iter().map(|(name, _)| name);
             !renditions.is_empty() && !names.any(|name| name == track)
@@ -456,6 +466,14 @@ impl Lineup {
             gst::element_warning!(element, gst::ResourceError::Read, ("{text}"));
         }
     }
+}
+
+/// Whether `playbin3` or `uridecodebin3` made it, by `urisourcebin`: as the streams can be selected here, `decodebin3`
+/// gives all that it gets to the player, and that fails with two of a kind.
+fn is_of_player(element: &super::MoqSrc) -> bool {
+    let parent = element.parent().and_downcast::<gst::Element>();
+    let factory = parent.and_then(|parent| parent.factory());
+    factory.is_some_and(|factory| factory.name() == "urisourcebin")
 }
 
 impl Adapting {

@@ -85,7 +85,8 @@
 //! one, and later each time if that was too much. One takes over from the other with a group, on the same pad and without a
 //! gap, announced by a CAPS event. With `all`, each rendition has a pad, as for a broadcast of several cameras.
 //!
-//! Audio renditions have a pad each, unless they bear the same language and label: then the best of them is played.
+//! Audio renditions have a pad each, unless they bear the same language and label: then the best of them is played. In
+//! `playbin3` and `uridecodebin3`, which choose among streams themselves, there is one pad of each kind.
 //!
 //! A STREAM_COLLECTION message and event name every rendition that can be played, with caps and tags (codec, bit rate,
 //! language, title). A SELECT_STREAMS event, to the element or any pad, chooses: pads are added, removed, or carry another
@@ -97,7 +98,7 @@
 //! | signal | meaning |
 //! |---|---|
 //! | `broadcast-added` (path), `broadcast-removed` (path) | what the server announces below the path of `url` or `listen` while the element runs. Connect before PAUSED: without a handler nothing but the broadcast is asked for |
-//! | `list-broadcasts` (prefix) → strings | action: opens a session of its own, in any state, and returns the paths that are announced at `prefix` and below; waits `timeout` at most, or 5 seconds. Empty, with a warning, when the server cannot be asked |
+//! | `list-broadcasts` (prefix) → strings | action: the paths that are announced at `prefix` and below, sorted: by the server of `url`, of which a session of its own asks in any state and waits `timeout` at most, or 5 seconds; and by the peers that have come to `listen`, which is open from PAUSED on. With a warning when the server cannot be asked |
 //!
 //! ## Messages
 //!

@@ -8,7 +8,8 @@ use super::stream::Source;
 use crate::{
     media::{
         Config, Error, Micros, Reorder, container,
-        h264::{self, Avcc, Sps},
+        h264::{self, Avcc},
+        h265::{self, Hvcc},
         opus, pcm,
         vtt::{self, Cue},
     },
@@ -23,10 +24,13 @@ pub(super) struct Times {
     reorder: Option<Reorder>,
     /// When the sample before was to be decoded.
     last: Option<i64>,
-    /// Parameter sets lie in the samples, and say how the stream reorders.
-    in_band: bool,
+    /// How parameter sets that lie in the samples say how the stream reorders.
+    in_band: Option<Depth>,
     lasting: Lasting,
 }
+
+/// By how many pictures a stream reorders, as an access unit of it says.
+type Depth = fn(&[u8]) -> Option<u8>;
 
 /// How long a sample lasts.
 #[derive(Clone, Copy)]
@@ -46,21 +50,23 @@ impl Times {
         let config = &container::describe(config).unwrap_or_else(|_| config.clone());
         let is_codec = |names: &[&str]| names.iter().any(|name| config.codec().starts_with(name));
         let step = format.duration.map(|step| step.useconds() as i64);
-        let is_h264 = is_codec(&["avc1", "avc3"]);
-        let mut reorder = (is_h264 || is_codec(&["hvc1", "hev1"])).then(|| Reorder::new(step));
-        let description = config.description().filter(|_| is_h264);
-        if let Some(reorder) = &mut reorder
-            && let Some(avcc) = description.and_then(|bytes| Avcc::parse(bytes).ok())
-            && let Some(depth) = avcc.sps().and_then(|sps| sps.reordered)
-        {
+        let (is_h264, is_h265) = (is_codec(&["avc1", "avc3"]), is_codec(&["hvc1", "hev1"]));
+        let mut reorder = (is_h264 || is_h265).then(|| Reorder::new(step));
+        let record = config.description();
+        let depth = record.and_then(|record| match is_h264 {
+            true => Avcc::parse(record).ok()?.sps()?.reordered,
+            false => Some(Hvcc::parse(record).ok()?.sps()?.reordered),
+        });
+        if let Some((reorder, depth)) = reorder.as_mut().zip(depth) {
             reorder.set_depth(depth.into());
         }
+        let in_band: Depth = if is_h264 { in_band_h264 } else { in_band_h265 };
         Self {
             track: source.track.clone(),
             config: source.config.clone(),
             reorder,
             last: None,
-            in_band: is_h264 && description.is_none(),
+            in_band: record.is_none().then_some(in_band),
             lasting: match config {
                 Config::Audio(config) if config.codec == opus::CODEC => Lasting::Opus,
                 Config::Audio(config) if config.codec == pcm::CODEC => Lasting::Pcm {
@@ -81,9 +87,8 @@ impl Times {
     /// Adds what is missing to the next sample.
     pub(super) fn stamp(&mut self, sample: Sample) -> Timed {
         if let Some(reorder) = &mut self.reorder
-            && self.in_band
             && sample.keyframe
-            && let Some(depth) = in_band(&sample.payload)
+            && let Some(depth) = self.in_band.and_then(|depth| depth(&sample.payload))
         {
             reorder.set_depth(depth.into());
         }
@@ -199,8 +204,14 @@ fn micros(sample: &Sample) -> i64 {
     i64::try_from(sample.pts.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn in_band(access_unit: &[u8]) -> Option<u8> {
+fn in_band_h264(access_unit: &[u8]) -> Option<u8> {
     let mut units = h264::nal_units(access_unit, h264::Format::ByteStream);
     let sps = units.find(|unit| h264::kind(unit) == h264::SPS)?;
-    Sps::parse(sps).ok()?.reordered
+    h264::Sps::parse(sps).ok()?.reordered
+}
+
+fn in_band_h265(access_unit: &[u8]) -> Option<u8> {
+    let mut units = h265::nal_units(access_unit, h265::Format::ByteStream);
+    let sps = units.find(|unit| h265::kind(unit) == h265::SPS)?;
+    Some(h265::Sps::parse(sps).ok()?.reordered)
 }

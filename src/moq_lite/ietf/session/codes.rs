@@ -61,13 +61,20 @@ pub(super) fn end(result: &Result<()>) -> u64 {
     }
 }
 
+/// What has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Track,
+    /// The range that was asked for.
+    Subscription,
+}
+
 /// How a subscription ended. moq-lite 0.12.0 sends 200 for a track's end, and
 /// moq-transport 0.14 sends 0 with the word "done".
-pub(super) fn read_end(code: u64, reason: &str) -> Result<()> {
+pub(super) fn read_end(code: u64, reason: &str) -> Result<Scope> {
     match (code, reason) {
-        (done::TRACK_ENDED | done::SUBSCRIPTION_ENDED | 200, _) | (done::INTERNAL, "done") => {
-            Ok(())
-        }
+        (done::SUBSCRIPTION_ENDED, _) => Ok(Scope::Subscription),
+        (done::TRACK_ENDED | 200, _) | (done::INTERNAL, "done") => Ok(Scope::Track),
         (done::UNAUTHORIZED, _) => Err(Error::Unauthorized),
         (done::TOO_FAR_BEHIND, _) => Err(Error::Old),
         (404, _) => Err(Error::NotFound),

@@ -7,7 +7,7 @@ use super::{codes::refused, serve::now};
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Result, TrackConsumer,
     coding::{Encode, Writer},
-    ietf::{FetchHeader, GroupOrder, Location, RequestId, Status, Version},
+    ietf::{FetchHeader, GroupOrder, Location, ObjectStatus, RequestId, Version},
     order,
 };
 
@@ -140,7 +140,7 @@ async fn send_frame<W: web_transport_trait::SendStream>(
     let size = frame.info.size;
     size.encode(head, version)?;
     if size == 0 {
-        return Ok(Status::Normal.number().encode(head, version)?);
+        return Ok(ObjectStatus::Normal.number().encode(head, version)?);
     }
     writer.write_chunk(head.split().freeze()).await?;
     while let Some(chunk) = frame.read_chunk().await? {

@@ -5,6 +5,7 @@
 //! that the task owns. Dropping it ends them all, which resets their streams.
 
 mod announcer;
+mod asked;
 mod codes;
 mod credit;
 mod fetching;

@@ -8,8 +8,9 @@ use web_transport_trait::{RecvStream, Session};
 use crate::moq_lite::{
     self as model, Error, GroupProducer, Result, TrackProducer,
     coding::Reader,
-    ietf::{Body, Datagram, GroupHeader, Status, Version},
+    ietf::{Datagram, DatagramBody, GroupHeader, ObjectStatus, Version},
     life::Life,
+    own::own,
     stats::Meter,
 };
 
@@ -67,17 +68,19 @@ pub(super) async fn receive<S: Session>(
 /// follow others has no place without them.
 pub(super) fn alone(datagram: Datagram, mut track: TrackProducer, meter: &Meter) -> After {
     let payload = match datagram.body {
-        Body::Payload(payload) => payload,
-        Body::Status(Status::Normal) => Bytes::new(),
-        Body::Status(Status::EndOfTrack) => return After::EndOfTrack,
-        Body::Status(Status::DoesNotExist | Status::EndOfGroup) => return After::More,
+        DatagramBody::Payload(payload) => payload,
+        DatagramBody::Status(ObjectStatus::Normal) => Bytes::new(),
+        DatagramBody::Status(ObjectStatus::EndOfTrack) => return After::EndOfTrack,
+        DatagramBody::Status(ObjectStatus::DoesNotExist | ObjectStatus::EndOfGroup) => {
+            return After::More;
+        }
     };
     let sequence = datagram.group_id;
     let result = if datagram.object_id == 0 {
         let group = track.create_group(model::Group { sequence });
         group.ok_or(Error::Old).and_then(|mut group| {
             meter.frame(payload.len() as u64);
-            group.write_frame(payload)?;
+            group.write_frame_chunks(own(vec![payload]))?;
             group.close();
             Ok(())
         })
@@ -129,17 +132,17 @@ impl Group {
                 self.object(size as usize, reader).await?;
                 continue;
             }
-            match reader.decode::<Status>().await? {
-                Status::Normal => {
+            match reader.decode::<ObjectStatus>().await? {
+                ObjectStatus::Normal => {
                     self.producer()?.write_frame(Bytes::new())?;
                     self.meter.frame(0);
                 }
-                Status::DoesNotExist => {}
-                Status::EndOfGroup => {
+                ObjectStatus::DoesNotExist => {}
+                ObjectStatus::EndOfGroup => {
                     reader.closed().await?;
                     return Ok(After::More);
                 }
-                Status::EndOfTrack => {
+                ObjectStatus::EndOfTrack => {
                     reader.closed().await?;
                     return Ok(After::EndOfTrack);
                 }
@@ -158,7 +161,7 @@ impl Group {
         while missing > 0 {
             let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
             missing -= chunk.len();
-            frame.write_chunk(chunk)?;
+            frame.write_chunks(own(vec![chunk]))?;
         }
         frame.close()?;
         self.meter.frame(size);

@@ -22,7 +22,9 @@ use super::{
 use crate::moq_lite::{
     Error, FrameConsumer, GroupConsumer, Result, TrackConsumer,
     coding::{Encode, Writer},
-    ietf::{GroupFlags, GroupHeader, Location, PublishDone, RequestId, Status, Subscribe, Version},
+    ietf::{
+        GroupFlags, GroupHeader, Location, ObjectStatus, PublishDone, RequestId, Subscribe, Version,
+    },
     order,
     stats::Meter,
 };
@@ -256,7 +258,7 @@ impl<W: SendStream> Objects<W> {
         delta.encode(&mut self.head, self.version)?;
         frame.info.size.encode(&mut self.head, self.version)?;
         if frame.info.size == 0 {
-            Status::Normal
+            ObjectStatus::Normal
                 .number()
                 .encode(&mut self.head, self.version)?;
         }

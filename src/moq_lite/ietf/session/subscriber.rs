@@ -6,6 +6,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use web_transport_trait::Session;
 
 use super::{
+    asked::Asked,
     codes::{self, refused},
     namespaces::{Namespaces, Reason},
     outbox::Outbox,
@@ -25,6 +26,9 @@ use crate::moq_lite::{
 /// How long a peer has to announce what is expected of it. moq-relay-ietf 0.7
 /// never announces: it only answers subscriptions.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The priority of a track that nobody has asked for yet.
+const UNASKED: u8 = 127;
 
 pub(super) struct Subscriber<S: Session> {
     outbox: Outbox,
@@ -132,7 +136,9 @@ impl<S: Session> Subscriber<S> {
             }
             Control::Publish(message) => return self.publish(message),
             Control::SubscribeOk(message) => {
-                return self.table.name(message.request_id, message.track_alias);
+                self.table.name(message.request_id, message.track_alias)?;
+                let accepted = Event::Accepted(message.largest_location);
+                self.table.tell(message.request_id, accepted);
             }
             Control::SubscribeError(message) => {
                 let err = codes::read_refusal(message.error_code);
@@ -208,7 +214,7 @@ impl<S: Session> Subscriber<S> {
         self.outbox.answer(&PublishOk {
             request_id,
             forward: true,
-            subscriber_priority: 128,
+            subscriber_priority: 255 - UNASKED,
             group_order: GroupOrder::Descending,
             filter_type: FilterType::NextGroup,
             start_location: None,
@@ -216,7 +222,8 @@ impl<S: Session> Subscriber<S> {
         });
         let (outbox, table) = (self.outbox.clone(), self.table.clone());
         self.tasks.spawn(async move {
-            published(outbox, table, request_id, track, events, meter).await;
+            let asked = Asked::unasked(message.largest_location, UNASKED);
+            published(outbox, table, request_id, track, (events, asked), meter).await;
             Ended::Published(path)
         });
         Ok(())

@@ -1,6 +1,6 @@
 //! One subscription of ours: its request, its groups, its end.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -10,13 +10,15 @@ use tokio::{
 use web_transport_trait::Session;
 
 use super::{
+    asked::Asked,
+    codes::Scope,
     outbox::Outbox,
     receive::{self, After, receive},
     table::{Event, Events, Table},
 };
 use crate::moq_lite::{
     Direction, Error, PathOwned, Result, TrackProducer,
-    ietf::{FilterType, GroupOrder, RequestId, Subscribe, Unsubscribe},
+    ietf::{RequestId, Unsubscribe},
     life::{Life, Pace},
     stats::Meter,
     status::Status,
@@ -51,39 +53,33 @@ impl<S: Session> Subscription<S> {
     }
 
     async fn ask(&self, track: &TrackProducer) -> Result<()> {
+        let mut seen = None;
         loop {
-            match self.ask_once(track).await {
+            match self.ask_once(track, seen).await {
                 Err(Error::NotFound) if self.patient => sleep(AGAIN).await,
-                result => return result,
+                Ok(Some(end)) => {
+                    seen = Some(end);
+                    // The track goes on, for readers that want more of it.
+                    let mut demand = track.demand();
+                    while demand.end.is_some_and(|wanted| wanted <= end) {
+                        demand = track.demand_changed(&demand).await;
+                    }
+                }
+                result => return result.map(|_| ()),
             }
         }
     }
 
-    async fn ask_once(&self, track: &TrackProducer) -> Result<()> {
+    /// The last group that was asked for, if that is what came to its end and not the track.
+    async fn ask_once(&self, track: &TrackProducer, seen: Option<u64>) -> Result<Option<u64>> {
+        let mut asked = Asked::new(&track.demand(), seen);
         let mut events = None;
         // Answers and streams may be quick, so the table knows the number first.
         let id = self
             .outbox
             .request(|id| {
                 events = Some(self.table.add(id));
-                Subscribe {
-                    request_id: id,
-                    track_namespace: self.broadcast.borrow(),
-                    track_name: Cow::Borrowed(&track.info.name),
-                    // Here the highest number is sent first, there the lowest.
-                    subscriber_priority: 255 - track.info.priority,
-                    group_order: GroupOrder::Descending,
-                    forward: true,
-                    // moq-relay answers LargestObject with the next object, in the
-                    // middle of a group; everything else with the current group
-                    // from its start, which is what a reader needs.
-                    filter_type: FilterType::NextGroup,
-                    start_location: None,
-                    end_group: None,
-                    // It would count for each object, also those of the newest group,
-                    // which readers want whole however old it is.
-                    delivery_timeout: None,
-                }
+                asked.request(id, &self.broadcast, &track.info.name)
             })
             .await?;
         let mut standing = Standing {
@@ -101,7 +97,9 @@ impl<S: Session> Subscription<S> {
             self.broadcast.as_str(),
             &track.info.name,
         );
-        fill(track, &mut events, &mut standing, &meter).await
+        asked.want(&track.demand());
+        let scope = fill(track, &mut events, &mut asked, &mut standing, &meter).await?;
+        Ok(asked.end().filter(|_| scope == Scope::Subscription))
     }
 }
 
@@ -111,7 +109,7 @@ pub(super) async fn published<S: Session>(
     table: Arc<Table<S>>,
     id: RequestId,
     track: TrackProducer,
-    mut events: Events<S>,
+    (mut events, mut asked): (Events<S>, Asked),
     meter: Arc<Meter>,
 ) {
     let mut standing = Standing {
@@ -120,8 +118,8 @@ pub(super) async fn published<S: Session>(
         id,
         ended: false,
     };
-    let result = fill(&track, &mut events, &mut standing, &meter).await;
-    end(track, result);
+    let result = fill(&track, &mut events, &mut asked, &mut standing, &meter).await;
+    end(track, result.map(|_| ()));
 }
 
 fn end(track: TrackProducer, result: Result<()>) {
@@ -159,9 +157,11 @@ struct End {
 async fn fill<S: Session>(
     track: &TrackProducer,
     events: &mut Events<S>,
+    asked: &mut Asked,
     standing: &mut Standing<'_, S>,
     meter: &Arc<Meter>,
-) -> Result<()> {
+) -> Result<Scope> {
+    let mut scope = Scope::Track;
     let mut groups = JoinSet::new();
     let mut received = 0;
     let mut end: Option<End> = None;
@@ -183,7 +183,7 @@ async fn fill<S: Session>(
         let deadline = match &end {
             Some(end) if end.streams == received => {
                 while groups.join_next().await.is_some() {}
-                return Ok(());
+                return Ok(scope);
             }
             Some(end) => Some(end.deadline),
             None => None,
@@ -205,9 +205,10 @@ async fn fill<S: Session>(
                 }
                 Some(Event::Done(result, streams)) => {
                     standing.ended = true;
-                    result?;
+                    scope = result?;
                     end = Some(ends_by(streams));
                 }
+                Some(Event::Accepted(largest)) => asked.accept(largest),
                 Some(Event::Refused(err)) => {
                     standing.ended = true;
                     return Err(err);
@@ -223,6 +224,11 @@ async fn fill<S: Session>(
             changed = track.demand_changed(&demand) => {
                 demand = changed;
                 pace.send_modify(|pace| pace.max_age = demand.max_age);
+                asked.want(&demand);
+            }
+            updated = standing.outbox.request(|id| asked.update(id, standing.id)), if asked.is_due() && end.is_none() => {
+                updated?;
+                asked.told();
             }
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                 end = Some(ends_by(received));

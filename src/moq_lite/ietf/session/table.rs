@@ -6,14 +6,16 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use web_transport_trait::Session;
 
-use super::receive::Incoming;
+use super::{codes::Scope, receive::Incoming};
 use crate::moq_lite::{
     Error, Result,
-    ietf::{Datagram, RequestId},
+    ietf::{Datagram, Location, RequestId},
 };
 
 /// What happens to a subscription of ours.
 pub(super) enum Event<S: Session> {
+    /// The publisher agreed; its largest object then.
+    Accepted(Option<Location>),
     /// The publisher refused it.
     Refused(Error),
     /// The publisher opened a stream for a group.
@@ -21,7 +23,7 @@ pub(super) enum Event<S: Session> {
     /// The publisher sent an object by itself.
     Datagram(Datagram),
     /// The publisher has opened its last stream, and so many in all.
-    Done(Result<()>, u64),
+    Done(Result<Scope>, u64),
 }
 
 /// What happens to a subscription, in the order in which it was told.

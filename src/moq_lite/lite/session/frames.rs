@@ -8,6 +8,7 @@ use crate::moq_lite::{
     self as model, Error, FrameConsumer, GroupProducer, Result, Stamp, Timestamp,
     coding::{Encode, Reader, Writer},
     lite::{FrameHeader, Version},
+    own::own,
     stats::Meter,
 };
 
@@ -129,8 +130,8 @@ async fn read_frame<R: RecvStream>(
     let mut chunks = arrived(reader, &mut missing).await?;
     if missing == 0 {
         return match time {
-            Some(time) => group.write_frame_at(time, chunks),
-            None => group.write_frame_chunks(chunks),
+            Some(time) => group.write_frame_at(time, own(chunks)),
+            None => group.write_frame_chunks(own(chunks)),
         };
     }
     let mut frame = match time {
@@ -138,7 +139,7 @@ async fn read_frame<R: RecvStream>(
         None => group.create_frame(size.into())?,
     };
     loop {
-        frame.write_chunks(chunks)?;
+        frame.write_chunks(own(chunks))?;
         if missing == 0 {
             return frame.close();
         }

@@ -20,6 +20,7 @@ use crate::moq_lite::{
         ControlType, Datagram, Subscribe, SubscribeReply, SubscribeUpdate, TrackInfo, TrackRequest,
         Version,
     },
+    own::own,
     stats::Meter,
 };
 
@@ -386,7 +387,7 @@ impl Receiver {
                 let group = track.create_group(model::Group { sequence });
                 let mut group = group.ok_or(Error::Old)?;
                 meter.frame(datagram.payload.len() as u64);
-                group.write_frame_at(time, [datagram.payload])?;
+                group.write_frame_at(time, own(vec![datagram.payload]))?;
                 group.close();
                 Ok(())
             };
