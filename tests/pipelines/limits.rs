@@ -143,17 +143,16 @@ fn a_viewer_that_stops_reading_holds_up_neither_another_nor_the_pipeline() {
     let viewer = publisher.viewer();
     viewer.record.wait_for_units("video_0", 120);
     let units = viewer.record.track("video_0").units;
+    // On a busy machine a picture is late by tenths of a second; whoever waited for that peer would wait for its timeout.
+    let most = gst::ClockTime::from_seconds(2);
     for unit in units.iter().filter(|unit| !unit.time.is_zero()) {
         let late = unit.arrival.saturating_sub(unit.time);
-        assert!(late < gst::ClockTime::from_mseconds(400), "{late} late");
+        assert!(late < most, "{late} late");
     }
     let sent = publisher.record.track("sink_0").units;
     for unit in &sent {
         let late = unit.arrival.saturating_sub(unit.time);
-        assert!(
-            late < gst::ClockTime::from_mseconds(400),
-            "{late} late at the sink"
-        );
+        assert!(late < most, "{late} late at the sink");
     }
 }
 
