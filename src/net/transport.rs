@@ -164,9 +164,9 @@ impl wt::Session for Transport {
 
     fn close(&self, code: u32, reason: &str) {
         match self {
-            // With the connection at once, and not with a capsule before: where one comes while streams are open, tabs of
-            // Chromium 156 crash.
-            Over::Quic(session) if session.request().is_some() => {
+            // With the connection at once, and without the capsule that tells others the code: where one comes while streams
+            // are open, tabs of Chromium 156 crash.
+            Over::Quic(session) if is_of_a_page(session) => {
                 let code = web_transport_quinn::proto::error_to_http3(code);
                 let code = VarInt::from_u64(code).unwrap_or(VarInt::MAX);
                 let connection: &quinn::Connection = session;
@@ -190,6 +190,12 @@ impl wt::Session for Transport {
             Over::WebSocket(session) => Over::WebSocket(session.stats()),
         }
     }
+}
+
+/// Whether a page in a browser opened this session: browsers name its origin, and other clients have none.
+fn is_of_a_page(session: &web_transport_quinn::Session) -> bool {
+    let request = session.request();
+    request.is_some_and(|request| request.headers.contains_key("origin"))
 }
 
 impl<Q: wt::SendStream, W: wt::SendStream> wt::SendStream for Over<Q, W> {

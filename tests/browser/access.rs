@@ -126,10 +126,7 @@ fn a_token_does_not_stay_in_the_address() {
     );
     assert!(!shown.to_string().contains(&good));
     // It is there again when the page is loaded again.
-    watched.page.evaluate("location.reload()");
-    watched
-        .page
-        .until("!window.probe && document.readyState === 'complete'");
+    watched.page.reload();
     watched.page.evaluate(include_str!("probe.js"));
     watched.sees(5);
     assert_eq!(watched.page.evaluate("location.href"), address);

@@ -34,6 +34,11 @@ impl Page {
         Self { number }
     }
 
+    /// As a person who presses F5.
+    pub(crate) fn reload(&self) {
+        self.must("reload", json!({}));
+    }
+
     /// The value of a JavaScript expression.
     pub(crate) fn evaluate(&self, source: &str) -> Value {
         self.must("evaluate", json!({"source": source}))

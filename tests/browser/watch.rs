@@ -138,7 +138,11 @@ fn the_page_looks_good_on_a_desk_and_on_a_phone() {
     let publisher = Publisher::start(&format!(
         "{PICTURE} ! {H264} ! {LISTEN} {TONE} ! opusenc ! sink."
     ));
-    for (name, width, height) in [("watch-desk", 1280, 800), ("watch-phone", 390, 844)] {
+    for (name, width, height) in [
+        ("watch-desk", 1280, 800),
+        ("watch-phone", 390, 844),
+        ("watch-small-phone", 360, 640),
+    ] {
         let watched = Watched::of(Page::open_sized(&publisher.url(), width, height));
         watched.sees(30);
         let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
@@ -146,6 +150,15 @@ fn the_page_looks_good_on_a_desk_and_on_a_phone() {
         watched
             .page
             .until("!document.getElementById('bitrate').textContent.startsWith('–')");
+        // What belongs to the picture stands in one row below it.
+        let spread = "(() => { const middles = [...document.querySelector('.controls').children] \
+             .filter((item) => item.offsetHeight > 0).map((item) => item.offsetTop + item.offsetHeight / 2); \
+             return Math.max(...middles) - Math.min(...middles); })()";
+        let spread = watched.page.evaluate(spread);
+        assert!(
+            spread.as_f64().is_some_and(|pixels| pixels < 8.0),
+            "{name} wraps: {spread}"
+        );
         watched.page.screenshot(name);
     }
 }
@@ -204,3 +217,67 @@ fn the_delay_on_the_page_is_the_age_of_the_picture() {
     ));
     assert!(differences[differences.len() / 2] < 75.0, "{shown}");
 }
+
+#[test]
+fn every_control_of_the_page_does_what_it_says() {
+    let publisher = Publisher::start(&format!(
+        "{PICTURE} ! {H264} ! {LISTEN} wall-clock=system {TONE} ! opusenc ! sink."
+    ));
+    let watched = Watched::open(&publisher.url());
+    let page = &watched.page;
+    watched.sees(15);
+    watched.hears();
+
+    // The list, and its only entry, which is played when it is clicked too.
+    page.until("document.querySelector('#broadcasts button').textContent === 'cam'");
+    page.evaluate("document.querySelector('moq-watch').name = ''");
+    page.until("document.getElementById('stage').dataset.state !== 'playing'");
+    page.click("#broadcasts button");
+    page.until("document.getElementById('stage').dataset.state === 'playing'");
+    watched.sees(15);
+    page.until("document.querySelector('#broadcasts button').ariaCurrent === 'true'");
+
+    page.until("document.getElementById('volume').value === '1'");
+
+    // Quiet, and loud again.
+    page.click("#mute");
+    page.until("probe.tone().level < -90");
+    page.click("#mute");
+    watched.hears();
+
+    // The whole screen, which only a tab in front gets.
+    page.evaluate(
+        "document.getElementById('stage').requestFullscreen = function () { window.whole = this.id; }",
+    );
+    page.click("#fullscreen");
+    assert_eq!(page.evaluate("whole"), "stage");
+
+    // More delay makes an older picture, less a newer one.
+    let shortest = watched.sees(30);
+    page.select("#latency", "1000");
+    page.until("probe.frames.at(-1).age > 700");
+    page.select("#latency", "real-time");
+    page.until(&format!("probe.frames.at(-1).age < {}", shortest + 300.0));
+
+    // Numbers and a graph of both of them.
+    page.until("/^[0-9.]+ [kM]bit\\/s$/.test(document.getElementById('bitrate').textContent)");
+    page.until("/^[0-9.]+ m?s$/.test(document.getElementById('delay').textContent)");
+    page.until(
+        "/^640×360 · (2[5-9]|3[0-5]) fps$/.test(document.getElementById('picture').textContent)",
+    );
+    page.until("document.getElementById('version').textContent.startsWith('moq-lite-')");
+    page.until(GRAPH);
+}
+
+/// Whether the graph has a line of each colour, of more than one height or length.
+const GRAPH: &str = "(() => {
+    const canvas = document.getElementById('graph');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const count = (r, g, b) => {
+        let found = 0;
+        for (let at = 0; at < data.length; at += 4)
+            if (Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 30 && data[at + 3] > 200) found++;
+        return found;
+    };
+    return count(0xff, 0xb4, 0x54) > 5 && count(0x5c, 0xc8, 0xff) > 5;
+})()";

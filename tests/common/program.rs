@@ -57,6 +57,19 @@ impl Program {
         Self::start(&mut gst_launch(pipeline))
     }
 
+    /// The same, and everything that there is to log.
+    #[track_caller]
+    pub(crate) fn gst_launch_logging_all(pipeline: &str) -> Self {
+        Self::start(gst_launch(pipeline).env("GST_DEBUG", "*:9"))
+    }
+
+    /// Kills it, and tells all that it said.
+    pub(crate) fn stop(mut self) -> Vec<String> {
+        // It may have ended.
+        let _ = self.process.kill();
+        self.end().1
+    }
+
     /// The first line that `wanted` takes, of those that come from now on.
     #[track_caller]
     pub(crate) fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {

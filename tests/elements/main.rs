@@ -8,6 +8,7 @@ mod fmp4;
 mod formats;
 mod fragments;
 mod pace;
+mod shared;
 mod sink;
 mod stress;
 mod support;

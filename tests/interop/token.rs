@@ -20,18 +20,23 @@ pub(crate) const TOKEN: &str = "header.right.signature";
 
 /// Asked by the relay over HTTP; it answers for as long as the test runs.
 pub(crate) fn authority() -> String {
+    authority_that(|token| token == TOKEN)
+}
+
+/// One that lets in whoever comes with a token that is `good`.
+pub(crate) fn authority_that(good: impl Fn(&str) -> bool + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             // A relay that is ended in the middle of a question wants no answer.
-            let _ = stream.and_then(answer);
+            let _ = stream.and_then(|stream| answer(stream, &good));
         }
     });
     url
 }
 
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, good: &dyn Fn(&str) -> bool) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut length = 0;
     let mut line = String::new();
@@ -46,7 +51,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     reader.read_exact(&mut body)?;
     let question: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let query = question["query"].as_str().unwrap_or_default();
-    let (status, grant) = if query == format!("jwt={TOKEN}") {
+    let (status, grant) = if query.strip_prefix("jwt=").is_some_and(good) {
         ("200 OK", r#"{"publish":["**"],"subscribe":["**"]}"#)
     } else {
         ("401 Unauthorized", "")
@@ -58,7 +63,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     )
 }
 
-fn with_token(url: &str, protocol: &'static str, token: &str) -> ConnectOptions {
+pub(crate) fn with_token(url: &str, protocol: &'static str, token: &str) -> ConnectOptions {
     let websocket = WebSocket {
         enabled: false,
         ..WebSocket::default()
@@ -69,7 +74,7 @@ fn with_token(url: &str, protocol: &'static str, token: &str) -> ConnectOptions 
     }
 }
 
-async fn session(options: &ConnectOptions) -> Result<Peer, Error> {
+pub(crate) async fn session(options: &ConnectOptions) -> Result<Peer, Error> {
     let connected = within(connect(options)).await.unwrap();
     let carrier = connected.transport.carrier();
     let protocol = web_transport_trait::Session::protocol(&connected.transport);

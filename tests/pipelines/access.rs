@@ -13,6 +13,7 @@ use gstmoq::{
 use serde_json::json;
 
 use crate::{
+    program::Program,
     support::{LISTEN, Pipeline, Publisher, Viewer, live_video},
     tokens::{KeyFile, SECRET, foreign, jwk, seconds_from_now, token},
 };
@@ -271,6 +272,70 @@ fn neither_key_nor_token_is_shown() {
         .to_string();
     for secret in [SECRET, encoded, &good] {
         assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn no_log_tells_a_key_or_a_token_however_much_it_tells() {
+    let key = KeyFile::new();
+    let publisher = guarded(&key);
+    let good = token(&json!({"get": ""}));
+    let wrong = foreign(&json!({"get": ""}));
+    let put = token(&json!({"put": "cam"}));
+    let port = publisher.port;
+    let url = format!("http://127.0.0.1:{port}/");
+    // The token in a property, in the URL, in an address for players, and one that is refused; on both ends.
+    let viewers = [
+        (
+            format!("moqsrc url={url} broadcast=cam auth-token={good}"),
+            "chain",
+        ),
+        (
+            format!("moqsrc url={url}?jwt={good} broadcast=cam"),
+            "chain",
+        ),
+        (
+            format!("moqsrc uri=moq://127.0.0.1:{port}/cam?jwt={good}&tls-disable-verify=true"),
+            "chain",
+        ),
+        (
+            format!("moqsrc url={url} broadcast=cam auth-token={wrong}"),
+            "does not allow this",
+        ),
+    ];
+    let sink = "fakesink silent=false sync=false";
+    let mut logs = String::new();
+    for (source, says) in viewers {
+        let mut viewer = Program::gst_launch_logging_all(&format!("{source} ! {sink}"));
+        viewer.wait_for(says);
+        logs += &viewer.stop().join("\n");
+    }
+    let listening = format!(
+        "moqsrc listen=127.0.0.1:0 broadcast=cam auth-key={} ! {sink}",
+        key.path()
+    );
+    let mut source = Program::gst_launch_logging_all(&listening);
+    let line = source.wait_for("Listening on ");
+    let address = line.rsplit(' ').next().expect("it ends with the address");
+    let publish = live_video(&format!(
+        "moqsink url=http://{address}/ broadcast=cam auth-token={put}"
+    ));
+    let sender = Program::gst_launch_logging_all(&publish);
+    source.wait_for("chain");
+    logs += &sender.stop().join("\n");
+    logs += &source.stop().join("\n");
+    // All of it was logged, down to what is received.
+    assert!(logs.contains("TRACE") && logs.contains("received value="));
+    let signatures = [good, wrong, put].map(|token| {
+        let signature = token.rsplit('.').next().map(str::to_owned);
+        signature.expect("a token has three parts")
+    });
+    for secret in [&signatures[0], &signatures[1], &signatures[2], SECRET] {
+        // gst-launch logs its own command line.
+        let of_others = |line: &&str| !line.contains("gst_parse") && !line.contains("parse.l");
+        let mut lines = logs.lines().filter(of_others);
+        let line = lines.find(|line| line.contains(secret));
+        assert_eq!(line, None);
     }
 }
 

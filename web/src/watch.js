@@ -20,7 +20,10 @@ if (hindrance) {
   find("to-publish").search = location.search;
   // A picture goes on in the background, as sound does.
   player.visible = "always";
-  player.volume = 1;
+  // Its own beginning, which is half as loud, comes first.
+  setTimeout(() => {
+    player.volume = 1;
+  });
   connect(player.connection, target, turnedAway);
   listen();
   show();
@@ -132,7 +135,9 @@ function show() {
 
   find("latency").addEventListener("change", (event) => {
     const value = event.target.value;
-    player.latency = value === "real-time" ? value : Number(value);
+    const least = Number(value);
+    // A range, because the player takes back what is a single number.
+    player.controls.latency.set(value === "real-time" ? value : { min: least, max: least + 1 });
   });
 
   find("fullscreen").addEventListener("click", fullscreen);

@@ -43,6 +43,9 @@ const commands = {
     pages.set(number, page);
     return number;
   },
+  async reload({ page }) {
+    await pages.get(page).reload({ timeout: 20_000 });
+  },
   /** The value of an expression, which may be a promise. It counts as a person's touch, so sound is allowed from then on. */
   evaluate: ({ page, source }) => pages.get(page).evaluate(source),
   /** Waits until an expression is true. */
