@@ -4,6 +4,8 @@
 
 mod blocked;
 #[cfg(feature = "plugin")]
+mod cli;
+#[cfg(feature = "plugin")]
 mod codecs;
 #[cfg(feature = "plugin")]
 mod containers;

@@ -1,11 +1,16 @@
 //! Fragmented MP4 of the published `isofmp4mux` and `cmafmux`.
 
-use std::{path::Path, sync::Once};
+use std::{
+    os::fd::AsRawFd,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Once,
+};
 
 use gst::prelude::*;
 
 use crate::{
-    relay::program,
+    relay::{Relay, program},
     support::{Pipeline, Publisher, Record, Unit, Viewer, init},
 };
 
@@ -36,6 +41,39 @@ pub(crate) fn watch_inputs(pipeline: &Pipeline, muxers: &[&str]) -> Record {
         record.watch(&pad, name);
     }
     record
+}
+
+/// What `writer` publishes as `cam`, of the fragmented MP4 that it is given to read, arrives through the relay.
+pub(crate) fn fragments_are_watched(relay: &Relay, writer: &mut Command) {
+    let viewer = Viewer::with(&format!(
+        "moqsrc name=source url={} broadcast=cam skip-policy=none",
+        relay.url()
+    ));
+    let mut writer = writer
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("./test installs it");
+    let input = writer.stdin.take().expect("it is piped");
+    let muxer = Pipeline::launch(&format!(
+        "{VIDEO} ! identity sync=true ! queue ! mp4mux name=mux fragment-duration=200 ! fdsink fd={} sync=false \
+         {AUDIO} ! identity sync=true ! queue ! mux.",
+        input.as_raw_fd()
+    ));
+    let sent = watch_inputs(&muxer, &["mux"]);
+    muxer.set_state(gst::State::Playing);
+    for name in ["video_0", "audio_0"] {
+        viewer.record.wait_for_units(name, 20);
+        let (sent, got) = (sent.track(name), viewer.record.track(name));
+        let (sent, got) = (sent.bytes(), got.bytes());
+        let begin = sent
+            .iter()
+            .position(|unit| *unit == got[0])
+            .expect("it was sent");
+        assert!(sent[begin..].starts_with(&got[..20]), "{name}");
+    }
+    drop((muxer, input));
+    let _ = writer.kill();
+    let _ = writer.wait();
 }
 
 fn watching(publisher: &Publisher) -> Viewer {

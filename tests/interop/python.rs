@@ -12,9 +12,9 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    muxers::{AUDIO, VIDEO, load, watch_inputs},
+    muxers::{AUDIO, VIDEO, fragments_are_watched, load, watch_inputs},
     relay::{Relay, program},
-    support::{LIMIT, Pipeline, Publisher, Record, Viewer},
+    support::{LIMIT, Publisher, Record},
 };
 
 /// A script that runs until the value is dropped.
@@ -136,35 +136,9 @@ fn python_reads_fragments_that_are_passed_on() {
 #[test]
 fn fragments_that_python_publishes_are_watched_through_the_relay() {
     let relay = Relay::start();
-    let viewer = Viewer::with(&format!(
-        "moqsrc name=source url={} broadcast=cam skip-policy=none",
-        relay.url()
-    ));
-    let mut writer = Command::new(program("MOQ_PYTHON"))
+    let mut writer = Command::new(program("MOQ_PYTHON"));
+    writer
         .arg(script("writer.py"))
-        .arg(format!("https://127.0.0.1:{}/anon", relay.port))
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("./test installs it");
-    let input = writer.stdin.take().expect("it is piped");
-    let file = std::os::fd::AsRawFd::as_raw_fd(&input);
-    let muxer = Pipeline::launch(&format!(
-        "{VIDEO} ! identity sync=true ! queue ! mp4mux name=mux fragment-duration=200 ! fdsink fd={file} sync=false \
-         {AUDIO} ! identity sync=true ! queue ! mux."
-    ));
-    let sent = watch_inputs(&muxer, &["mux"]);
-    muxer.set_state(gst::State::Playing);
-    for name in ["video_0", "audio_0"] {
-        viewer.record.wait_for_units(name, 20);
-        let (sent, got) = (sent.track(name), viewer.record.track(name));
-        let (sent, got) = (sent.bytes(), got.bytes());
-        let begin = sent
-            .iter()
-            .position(|unit| *unit == got[0])
-            .expect("it was sent");
-        assert!(sent[begin..].starts_with(&got[..20]), "{name}");
-    }
-    drop((muxer, input));
-    let _ = writer.kill();
-    let _ = writer.wait();
+        .arg(format!("https://127.0.0.1:{}/anon", relay.port));
+    fragments_are_watched(&relay, &mut writer);
 }
