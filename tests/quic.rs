@@ -2,10 +2,11 @@
 
 mod common;
 
-use std::{future::Future, time::Duration};
-
 use bytes::Bytes;
-use common::versions::{EVERY, print_row};
+use common::{
+    versions::{EVERY, print_row},
+    within,
+};
 use gstmoq::{
     moq_lite::{
         ALPNS, Client, Error, Group, Origin, OriginConsumer, Server, Session, Track, carries_path,
@@ -13,13 +14,6 @@ use gstmoq::{
     net::{ConnectOptions, Kind, ListenOptions, Listener, Quic, Tls, WebSocket, connect},
 };
 use url::Url;
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, future)
-        .await
-        .expect("it takes too long")
-}
 
 async fn listener() -> Listener {
     let options = ListenOptions {

@@ -23,6 +23,8 @@ pub(crate) struct Conditions {
     pub(crate) delay: Duration,
     /// In bit/s, of what goes to the client; what does not fit waits up to half a second, and is lost then.
     pub(crate) rate: Option<u64>,
+    /// The same of what goes to the server.
+    pub(crate) upload: Option<u64>,
     /// Nothing passes.
     pub(crate) cut: bool,
 }
@@ -104,7 +106,8 @@ async fn forward(from: Arc<UdpSocket>, mut way: Way) {
 struct Way {
     queue: mpsc::UnboundedSender<(Instant, Vec<u8>)>,
     conditions: Arc<Mutex<Conditions>>,
-    limited: bool,
+    /// To the client.
+    down: bool,
     /// When what is under way has passed the limit.
     free: Instant,
     seed: u64,
@@ -115,7 +118,7 @@ impl Way {
         socket: Arc<UdpSocket>,
         to: SocketAddr,
         conditions: Arc<Mutex<Conditions>>,
-        limited: bool,
+        down: bool,
     ) -> Self {
         let (queue, mut packets) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
         tokio::spawn(async move {
@@ -127,7 +130,7 @@ impl Way {
         Self {
             queue,
             conditions,
-            limited,
+            down,
             free: Instant::now(),
             seed: 1,
         }
@@ -144,7 +147,11 @@ impl Way {
             return;
         }
         self.free = self.free.max(now);
-        if let Some(rate) = conditions.rate.filter(|_| self.limited) {
+        let rate = match self.down {
+            true => conditions.rate,
+            false => conditions.upload,
+        };
+        if let Some(rate) = rate {
             if self.free - now > LONGEST_QUEUE {
                 return;
             }

@@ -2,12 +2,14 @@
 #![cfg(feature = "plugin")]
 
 mod catalog;
+mod clock;
 mod contention;
 #[path = "../common/fmp4.rs"]
 mod fmp4;
 mod formats;
 mod fragments;
 mod pace;
+mod shared;
 mod sink;
 mod stress;
 mod support;

@@ -11,6 +11,10 @@ mod containers;
 mod elements;
 mod ietf;
 #[cfg(feature = "plugin")]
+#[allow(dead_code)] // others change the conditions
+#[path = "../common/link.rs"]
+mod link;
+#[cfg(feature = "plugin")]
 #[path = "../pipelines/media.rs"]
 mod media;
 #[cfg(feature = "plugin")]

@@ -22,6 +22,7 @@ use crate::{
     common::{
         now,
         transport::{Config, Ending},
+        waiting::eventually,
         within,
     },
 };
@@ -172,10 +173,8 @@ async fn a_session_knows_how_much_a_peer_that_says_so_could_send() {
     for version in MARKED {
         let pair = pair(config(version)).await;
         for side in [&pair.client, &pair.server] {
-            within(async {
-                while side.session.stats().receive_rate != rate {
-                    tokio::time::sleep(Duration::from_millis(1)).await;
-                }
+            eventually("it is told", async || {
+                side.session.stats().receive_rate == rate
             })
             .await;
         }

@@ -36,6 +36,9 @@ pub(super) fn config(stsd: &Bytes) -> Result<Config, Unsupported> {
         b"ac-3" => plain("ac-3", &body).map(Config::Audio),
         b"ec-3" => plain("ec-3", &body).map(Config::Audio),
         b"fpcm" => audio(entry.kind, &body, floats).map(Config::Audio),
+        b"wvtt" | b"tx3g" | b"stpp" => {
+            Err("text is not taken out of MP4: link it to a pad of its own, as text/x-raw or WebVTT".into())
+        }
         b"encv" | b"enca" => Err("it is encrypted".into()),
         _ => Err("H.264, H.265, AV1, VP8, VP9, AAC, Opus, FLAC, MP3, AC-3 and floats are supported in MP4".into()),
     }
@@ -285,6 +288,12 @@ mod tests {
             reason: "H.264, H.265, AV1, VP8, VP9, AAC, Opus, FLAC, MP3, AC-3 and floats are supported in MP4".into(),
         };
         assert_eq!(config(&stsd), Err(expected));
+        let text = Bytes::from_static(b"\0\0\0\0\0\0\0\x01\0\0\0\x08wvtt");
+        let refused = config(&text).expect_err("text is not taken out of it");
+        assert_eq!(
+            refused.to_string(),
+            "codec wvtt: text is not taken out of MP4: link it to a pad of its own, as text/x-raw or WebVTT"
+        );
         assert!(config(&Bytes::new()).is_err());
     }
 }

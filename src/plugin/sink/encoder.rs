@@ -109,7 +109,7 @@ fn is_number(element: &gst::Element, name: &str) -> bool {
 }
 
 /// Encoders that count in bit/s, by the beginnings of their names; the others count in kbit/s.
-const IN_BITS: [&str; 9] = [
+const IN_BITS: [&str; 7] = [
     "vp8enc",
     "vp9enc",
     "openh264enc",
@@ -117,9 +117,42 @@ const IN_BITS: [&str; 9] = [
     "avenc_",
     "omx",
     "nvv4l2",
-    "theoraenc",
-    "vpuenc",
 ];
 
 /// Elements between an encoder and a sink, at most.
 const MOST_STEPS: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoders_are_set_in_the_unit_that_they_count_in() {
+        gst::init().expect("GStreamer can be started");
+        let mut found = 0;
+        for (factory, property, value) in [
+            ("x264enc", "bitrate", 750),
+            ("x265enc", "bitrate", 750),
+            ("av1enc", "target-bitrate", 750),
+            ("openh264enc", "bitrate", 750_000),
+            ("vp8enc", "target-bitrate", 750_000),
+            ("vp9enc", "target-bitrate", 750_000),
+            ("theoraenc", "bitrate", 750),
+            ("avenc_mpeg4", "bitrate", 750_000),
+        ] {
+            // Not every machine has them all.
+            let Ok(element) = gst::ElementFactory::make(factory).build() else {
+                continue;
+            };
+            found += 1;
+            assert!(is_encoder(&element), "{factory}");
+            let encoder = Encoder::new(element.clone()).expect("it has a rate");
+            encoder.set_bitrate(750_000);
+            let set = element.property_value(property).transform::<i64>();
+            let set = set.expect("a number").get::<i64>();
+            assert_eq!(set, Ok(value), "{factory}");
+            assert_eq!(encoder.bitrate(), 750_000, "{factory}");
+        }
+        assert!(found > 0, "no encoder is installed");
+    }
+}

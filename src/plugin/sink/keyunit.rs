@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gst::prelude::*;
+use gst::{prelude::*, subclass::prelude::*};
 use gst_video::UpstreamForceKeyUnitEvent;
 
 use super::{
@@ -17,6 +17,9 @@ pub(super) struct KeyUnits {
     /// Somebody reads it.
     used: bool,
     asked: Option<Instant>,
+    /// When it was first asked for what nothing can be published without.
+    missing: Option<Instant>,
+    complained: bool,
 }
 
 impl KeyUnits {
@@ -28,6 +31,19 @@ impl KeyUnits {
     /// Before the first sample that can be published.
     pub(super) fn is_wanted_first(&mut self, now: Instant) -> bool {
         self.decide(false, None, now)
+    }
+
+    /// Whether to tell the application, once, that no keyframe comes. Asked with each picture that is dropped for it.
+    pub(super) fn is_missed(&mut self, now: Instant) -> bool {
+        let since = *self.missing.get_or_insert(now);
+        let long = now - since >= PATIENCE && !self.complained;
+        self.complained |= long;
+        long
+    }
+
+    /// A keyframe has come.
+    pub(super) fn found(&mut self) {
+        self.missing = None;
     }
 
     /// `group` is the age of the newest group, which the next viewer gets first; `None` when nothing can be
@@ -48,6 +64,19 @@ impl KeyUnits {
 }
 
 impl MoqSink {
+    /// Says that nothing of the pad can be published.
+    pub(super) fn miss_keyframe(&self, pad: &MoqSinkPad) {
+        gst::element_imp_warning!(
+            self,
+            gst::StreamError::Format,
+            (
+                "No keyframe comes on {}, and viewers can begin with nothing else: let the encoder make one every few \
+                 seconds (with intra refresh it makes none)",
+                pad.name()
+            )
+        );
+    }
+
     /// Asks upstream for a keyframe.
     pub(super) fn ask_for_keyframe(&self, pad: &MoqSinkPad) {
         gst::debug!(CAT, obj = pad, "asking for a keyframe");
@@ -65,6 +94,9 @@ const LONG: Duration = Duration::from_secs(2);
 /// Between two requests: encoders take a moment, and keyframes are large.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Cameras and tuners have one every few seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +107,20 @@ mod tests {
         assert!(units.is_wanted_first(begin));
         assert!(!units.decide(false, None, begin + Duration::from_millis(40)));
         assert!(units.decide(false, None, begin + PAUSE));
+    }
+
+    #[test]
+    fn that_no_keyframe_comes_is_said_once_after_ten_seconds() {
+        let (mut units, begin) = (KeyUnits::default(), Instant::now());
+        let mut said = |seconds| units.is_missed(begin + Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 9, 10, 11, 60].map(&mut said),
+            [false, false, true, false, false]
+        );
+        let mut units = KeyUnits::default();
+        assert!(!units.is_missed(begin));
+        units.found();
+        assert!(!units.is_missed(begin + PATIENCE));
     }
 
     #[test]

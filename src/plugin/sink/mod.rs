@@ -78,6 +78,10 @@
 //! announced once by the signal `encoder-setup` (name of the pad, encoder); a handler that returns TRUE sees to its bit
 //! rate itself, by `estimated-send-bitrate`, which is notified at most once a second.
 //!
+//! Groups of pictures begin where decoding can: at IDR pictures, at random access pictures of H.265, and at recovery points of
+//! H.264 that need no picture before them (open groups of pictures). Intra refresh has none of these after its first picture, and
+//! a group has its limits: without keyframes there is a warning after ten seconds, and an error when the group becomes too large.
+//!
 //! A keyframe is asked for upstream where nothing can be sent without one, and where the first viewer comes and the
 //! newest group has lasted for more than two seconds.
 //!

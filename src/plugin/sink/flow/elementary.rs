@@ -93,9 +93,12 @@ impl MoqSink {
             content, key_units, ..
         } = &mut *stream;
         let Content::Track(track) = content else {
-            let wanted = key_units.is_wanted_first(now);
+            let (wanted, missed) = (key_units.is_wanted_first(now), key_units.is_missed(now));
             drop(stream);
             gst::debug!(CAT, obj = pad, "dropped: no keyframe yet");
+            if missed {
+                self.miss_keyframe(pad);
+            }
             if wanted {
                 self.ask_for_keyframe(pad);
             }
@@ -119,7 +122,14 @@ impl MoqSink {
         let sample = timing.sample(times.duration, keyframe, payload);
         let written = track.writer.write(sample, now);
         let wanted = key_units.is_wanted(&track.writer, now);
+        let missed = matches!(written, Ok(false)) && key_units.is_missed(now);
+        if let Ok(true) = written {
+            key_units.found();
+        }
         drop(stream);
+        if missed {
+            self.miss_keyframe(pad);
+        }
         if wanted {
             self.ask_for_keyframe(pad);
         }
