@@ -2,6 +2,7 @@
 #![cfg(feature = "plugin")]
 
 mod catalog;
+mod clock;
 mod contention;
 #[path = "../common/fmp4.rs"]
 mod fmp4;

@@ -111,7 +111,7 @@ fn a_progressive_file_is_refused_with_the_muxers_setting() {
         "filesrc location={} ! video/quicktime ! {LISTEN}",
         clip.display()
     ));
-    says(&text, &["fragment"]);
+    says(&text, &["mp4mux fragment-duration=", "ffmpeg -movflags"]);
 }
 
 #[test]

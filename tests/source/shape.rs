@@ -258,6 +258,12 @@ fn seeks_are_refused_and_a_flushing_one_leaves_the_stream_as_it_was() {
     let (_publisher, mut camera, player) = playing(&[("picture", video(64, 64))]);
     camera.write("picture", 0, true);
     player.until_buffers(&["video_0"]);
+    // It plays at a position that goes on, and has no length.
+    let pad = player.pad("video_0");
+    let position = || pad.query_position::<gst::ClockTime>().expect("it plays");
+    let before = position();
+    assert!(before < gst::ClockTime::from_seconds(60), "{before}");
+    assert_eq!(pad.query_duration::<gst::ClockTime>(), None);
     for flags in [gst::SeekFlags::FLUSH, gst::SeekFlags::KEY_UNIT] {
         assert!(
             player
@@ -275,6 +281,7 @@ fn seeks_are_refused_and_a_flushing_one_leaves_the_stream_as_it_was() {
     camera.write("picture", 33_333, false);
     let seen = player.until_buffers(&["video_0"]);
     assert!(!seen.iter().any(|seen| matches!(seen, Seen::Eos(_))));
+    assert!(position() > before);
 }
 
 #[test]
