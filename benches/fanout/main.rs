@@ -2,6 +2,14 @@
 //!
 //! The viewers are the library's own clients, in this process, so that they cost both sides the same. What is told of a
 //! number of viewers is the difference to none: encoding and feeding the relay go on all the time.
+//!
+//! One run on two cores that others used too (load 4.7), 640 × 360 at 30 frames/s, all of which every viewer got:
+//!
+//! | viewers | moqsink: CPU, memory of each | moq-relay 0.17.10 |
+//! |---|---|---|
+//! | 1 | 1.00 %, 856 KiB | 2.00 %, 3428 KiB |
+//! | 10 | 0.14 %, 500 KiB | 0.40 %, 1230 KiB |
+//! | 50 | 0.11 %, 462 KiB | 0.26 %, 788 KiB |
 
 mod process;
 mod viewers;

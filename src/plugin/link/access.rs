@@ -118,6 +118,13 @@ pub(super) async fn admit(context: &Context, visit: &Visit) -> Result<Admitted, 
     let mut publish = context.media.publish.clone();
     let mut consume = context.media.consume.clone();
     if let Some(grant) = &grant {
+        // What is played here is what a publisher has to be allowed; what else it brings is only listed.
+        let played = context.media.expected.as_ref().zip(consume.as_ref());
+        let played = played.map(|(path, origin)| origin.publish_only(std::slice::from_ref(path)));
+        if played.is_some_and(|origin| origin.and_then(|origin| grant.writable(&origin)).is_none())
+        {
+            return Err(Denied::Token(Refusal::Path));
+        }
         publish = publish.and_then(|origin| grant.readable(&origin));
         consume = consume.and_then(|origin| grant.writable(&origin));
     }
