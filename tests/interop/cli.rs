@@ -15,19 +15,24 @@ use gstmoq::media::{
 };
 
 use crate::{
+    minted::Key,
     muxers::{AUDIO, VIDEO, fragments_are_watched},
+    program::Program,
     relay::{Relay, program},
-    support::{LIMIT, Publisher},
+    support::{LIMIT, LISTEN, Publisher, live_video},
 };
 
 /// It connects to `url`, whose certificate it does not ask about.
 fn client(url: &str, task: &[&str]) -> Command {
     let mut command = Command::new(program("MOQ_CLI"));
     command
+        .args(["--log-level", "warn"])
         .args(["--connect", url, "--connect-tls-insecure"])
         .args(task);
     command
 }
+
+const RECORD: [&str; 4] = ["--broadcast", "cam", "export", "fmp4"];
 
 /// A client that writes what it records, until the value is dropped.
 struct Recorder {
@@ -40,7 +45,7 @@ struct Recorder {
 
 impl Recorder {
     fn start(url: &str) -> Self {
-        let mut child = client(url, &["--broadcast", "cam", "export", "fmp4"])
+        let mut child = client(url, &RECORD)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -67,11 +72,11 @@ impl Recorder {
         }
     }
 
-    /// Reads until there are `count` samples of each of two tracks.
-    fn record(&mut self, count: usize) {
+    /// Reads until there are `count` samples of each of so many tracks.
+    fn record(&mut self, tracks: usize, count: usize) {
         let deadline = Instant::now() + LIMIT;
         let enough = |samples: &BTreeMap<u32, Vec<Sample>>| {
-            samples.len() == 2 && samples.values().all(|samples| samples.len() >= count)
+            samples.len() == tracks && samples.values().all(|samples| samples.len() >= count)
         };
         while !enough(&self.samples) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -105,7 +110,7 @@ impl Drop for Recorder {
 fn is_recorded(publisher: &Publisher, url: &str) {
     let mut recorder = Recorder::start(url);
     publisher.play();
-    recorder.record(20);
+    recorder.record(2, 20);
     let mut steps = Vec::new();
     for track in &recorder.tracks {
         let name = match track.config {
@@ -134,6 +139,31 @@ fn the_client_for_command_lines_records_every_container() {
         let url = format!("https://127.0.0.1:{}/", publisher.port);
         is_recorded(&publisher, &url);
     }
+}
+
+#[test]
+fn the_client_for_command_lines_is_told_that_it_may_not_see() {
+    let (key, foreign) = (Key::new("HS256"), Key::new("HS256"));
+    let sink = format!("{LISTEN} auth-key={}", key.verifies.display());
+    let publisher = Publisher::new(&live_video(&sink));
+    publisher.play();
+    let url = |token: &str| format!("https://127.0.0.1:{}/{token}", publisher.port);
+    let wrong = [key.token(-5), foreign.token(60), "a.b.c".to_owned()];
+    for token in wrong
+        .map(|token| format!("?jwt={token}"))
+        .iter()
+        .chain([&String::new()])
+    {
+        let refused = Program::start(&mut client(&url(token), &RECORD));
+        let (status, said) = refused.end();
+        assert!(!status.success(), "{token}: {said:?}");
+        assert!(
+            said.iter().any(|line| line.contains("unauthorized")),
+            "{token}: {said:?}"
+        );
+    }
+    let mut recorder = Recorder::start(&url(&format!("?jwt={}", key.token(60))));
+    recorder.record(1, 20);
 }
 
 #[test]

@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// A key pair, or a secret, as files; they go with the value.
-struct Key {
+pub(crate) struct Key {
     folder: PathBuf,
     signs: PathBuf,
-    verifies: PathBuf,
+    pub(crate) verifies: PathBuf,
 }
 
 impl Key {
-    fn new(algorithm: &str) -> Self {
+    pub(crate) fn new(algorithm: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("gst-plugin-moq-minted-{}-{number}", std::process::id());
@@ -50,7 +50,7 @@ impl Key {
     }
 
     /// A token for `cam` that ends so many seconds from now.
-    fn token(&self, seconds: i64) -> String {
+    pub(crate) fn token(&self, seconds: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.expect("it is after 1970").as_secs() as i64;
         let expires = format!("{}", now + seconds);
