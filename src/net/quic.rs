@@ -115,9 +115,9 @@ impl Quic {
 const LARGEST_PACKET: u16 = 8952;
 
 /// So many packets may arrive before a peer that can do so (draft-ietf-quic-ack-frequency) says that it has them, unless
-/// 25 ms pass or one is missing. As a rule a frame then reaches its reader before anything is sent back, which is a fifth
-/// less of delay between two processes of one machine.
-const UNACKNOWLEDGED: VarInt = VarInt::from_u32(10);
+/// 25 ms pass or one is missing; one more is answered at once. A small frame then reaches its reader before anything is sent
+/// back. With a larger number a sender whose window has shrunk to a few packets would wait those 25 ms time and again.
+const UNACKNOWLEDGED: VarInt = VarInt::from_u32(2);
 
 /// A group is a stream and audio may have one per packet: enough for many tracks on a long round trip. Each one allowed costs a
 /// slot in quinn's tables from the start, hence not more.

@@ -70,7 +70,7 @@ async fn packets_grow_where_the_path_carries_larger_ones() {
 }
 
 #[tokio::test]
-async fn packets_are_acknowledged_several_at_a_time() {
+async fn packets_are_acknowledged_three_at_a_time() {
     let server = listen("127.0.0.1:0", &["moql"]).await;
     let options = options(&format!("moql://{}/", server.local_addr()), insecure());
     let (connected, accepted) = session(server, &options).await;
@@ -96,7 +96,7 @@ async fn packets_are_acknowledged_several_at_a_time() {
     // Some are due because time passed: of those there may be more on a busy machine.
     let due = u64::try_from(began.elapsed().as_millis() / 25).unwrap() + 5;
     assert!(
-        acknowledgements <= PACKETS / 10 + due,
+        acknowledgements <= PACKETS * 2 / 5 + due,
         "{acknowledgements} for {PACKETS} packets, of which {due} were due"
     );
 }
