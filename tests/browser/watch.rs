@@ -215,7 +215,8 @@ fn the_delay_on_the_page_is_the_age_of_the_picture() {
     report(&format!(
         "the delay on the page is off by {differences:.0?} ms: {shown}"
     ));
-    assert!(differences[differences.len() / 2] < 75.0, "{shown}");
+    // Where the machine has no time the ages of two pictures differ by more; half of the numbers have to be right.
+    assert!(differences[(differences.len() - 1) / 2] < 75.0, "{shown}");
 }
 
 #[test]
