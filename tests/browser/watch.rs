@@ -32,6 +32,13 @@ fn h264_and_opus_play_in_chromium() {
 }
 
 #[test]
+fn fragments_that_are_passed_on_play_in_chromium() {
+    let muxer = "mp4mux fragment-duration=100";
+    let video = format!("{H264} ! h264parse ! {muxer}");
+    plays("Fragments", &video, &format!("{AAC} ! {muxer}"), "cmaf");
+}
+
+#[test]
 fn h264_and_aac_play_in_chromium() {
     plays("H.264 and AAC", H264, AAC, "legacy");
 }
