@@ -241,6 +241,7 @@ impl<S: web_transport_trait::Session> Request<S> {
         self.guard.refuse(err);
     }
 }
+
 /// What the client shows along with the versions.
 fn shown_token(version: Version, offer: Option<&ClientSetup>) -> Result<Option<String>, Error> {
     match (version, offer) {

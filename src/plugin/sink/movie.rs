@@ -8,7 +8,10 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    media::fmp4::{self, Demuxer, Event, Sample},
+    media::{
+        container::Kind,
+        fmp4::{self, Demuxer, Event, Sample},
+    },
     publish::{self, TrackOptions, TrackWriter},
 };
 
@@ -22,6 +25,8 @@ use super::{
 /// A stream of fragmented MP4.
 pub(super) struct Movie {
     demuxer: Demuxer,
+    /// What its samples go out in.
+    container: Kind,
     begin: Begin,
     tracks: BTreeMap<u32, Track>,
     /// Added to media time to give running time, in nanoseconds.
@@ -61,10 +66,12 @@ pub(super) struct Track {
     pub(super) writer: TrackWriter,
 }
 
-impl Default for Movie {
-    fn default() -> Self {
+impl Movie {
+    /// Fragments are looked at as a whole only where they may go out as such: in that container.
+    pub(super) fn new(container: Kind) -> Self {
         Self {
-            demuxer: Demuxer::with_fragments(),
+            demuxer: demuxer(container),
+            container,
             begin: Begin::default(),
             tracks: BTreeMap::new(),
             offset: None,
@@ -74,11 +81,10 @@ impl Default for Movie {
             past: publish::Stats::default(),
         }
     }
-}
 
-impl Movie {
-    /// Takes bytes. `header` is what the stream begins with if it has begun before, or empty. `presented` is the running time that the first sample in them has, where it is
-    /// known; it counts for the first sample of the stream alone. `reference` is the wall time of `presented`.
+    /// Takes bytes. `header` is what the stream begins with if it has begun before, or empty. `presented` is the running
+    /// time that the first sample in them has, where it is known; it counts for the first sample of the stream alone.
+    /// `reference` is the wall time of `presented`.
     pub(super) fn push(
         &mut self,
         header: &Bytes,
@@ -124,7 +130,7 @@ impl Movie {
     /// After a gap in the bytes: a new stream, with the same tracks. `restarted` says that running times begin
     /// again.
     pub(super) fn restart(&mut self, restarted: bool) {
-        self.demuxer = Demuxer::with_fragments();
+        self.demuxer = demuxer(self.container);
         self.begin = Begin::default();
         self.queue = Queue::default();
         self.offset = None;
@@ -281,6 +287,13 @@ impl Movie {
     }
 }
 
+fn demuxer(container: Kind) -> Demuxer {
+    match container {
+        Kind::Cmaf => Demuxer::with_fragments(),
+        _ => Demuxer::new(),
+    }
+}
+
 /// Longer fragments are cut, so that what is waited for and held together has its bounds.
 const LONGEST: gst::ClockTime = gst::ClockTime::from_seconds(10);
 const MOST: usize = 4096;
@@ -312,7 +325,7 @@ mod tests {
         let publisher = Publisher::new(origin, Path::new("cam").into_owned());
         let config = Config::Audio(AudioConfig::default());
         let writer = publisher.input().track(None, config).expect("the first");
-        let mut movie = Movie::default();
+        let mut movie = Movie::new(Kind::Legacy);
         movie.set(1, 1000, writer);
         movie
     }

@@ -85,10 +85,11 @@ impl Writer {
         };
         let anew = units(decode_time(first))?.checked_sub(fragment.times[0].0)?;
         // Times stay as exact as they were for as long as the timeline goes on.
-        let delta = self.delta.filter(|delta| fits(*delta)).unwrap_or(anew);
+        let delta = self.delta.filter(|delta| fits(*delta));
+        let delta = delta.or_else(|| fits(anew).then_some(anew))?;
         let written = |(dts, _): &(i64, i64)| u64::try_from(dts.checked_add(delta)?).ok();
         let begin = written(fragment.times.first()?)?;
-        if !fits(delta) || self.risen(begin) != begin {
+        if self.risen(begin) != begin {
             return None;
         }
         let head = fragment.head(delta)?;

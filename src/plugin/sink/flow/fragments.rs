@@ -9,6 +9,7 @@ use super::super::{
     MoqSinkPad,
     imp::MoqSink,
     interleave::Scheduled,
+    movie::Movie,
     pace::Punctual,
     stream::{Content, Stream},
     wallclock,
@@ -35,13 +36,15 @@ impl MoqSink {
         buffer: gst::Buffer,
     ) -> Result<FlowSuccess, FlowError> {
         let imp = pad.imp();
+        let begun = matches!(imp.stream().content, Content::Movie(_));
+        let begins = (!begun).then(|| Movie::new(self.options(pad).container));
         let mut stream = imp.stream();
         let presented = stream.running_time(buffer.pts());
         let reference = wallclock::reference(&buffer);
         let payload = self.payload(buffer)?;
-        if !matches!(stream.content, Content::Movie(_)) {
+        if let Some(movie) = begins {
             stream.end_tracks(Instant::now());
-            stream.content = Content::Movie(Box::default());
+            stream.content = Content::Movie(Box::new(movie));
         }
         let Content::Movie(movie) = &mut stream.content else {
             return Err(FlowError::Error);
