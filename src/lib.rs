@@ -12,8 +12,9 @@
 //! | `plugin` | the elements; only with the feature `plugin` | GStreamer, and all of the above |
 //!
 //! Two worlds meet in the model alone. GStreamer's threads write to and read from producers and
-//! consumers and never touch a socket; tasks of the one tokio runtime move bytes between the model
-//! and the network and never call into GStreamer.
+//! consumers; tasks of the one tokio runtime move bytes between the model and the network and never
+//! call into GStreamer. The thread of a pad that waits for a frame drives that runtime meanwhile, so
+//! that what arrives need not wake another thread; it calls into GStreamer only when it has left.
 
 pub mod access;
 pub mod media;

@@ -3,7 +3,7 @@
 //! The layers below log through `tracing`. On the runtime's own threads their events go to the
 //! category `moq`, unless the application had a `tracing` subscriber before: then it gets them.
 
-use std::{cell::RefCell, fmt::Write, sync::LazyLock};
+use std::{fmt::Write, sync::LazyLock};
 
 use gst::{DebugCategory, DebugColorFlags, DebugLevel, glib, prelude::*};
 use tracing::{
@@ -21,20 +21,16 @@ pub(super) static TRANSPORT: LazyLock<DebugCategory> =
 #[derive(Clone, Copy)]
 pub(super) struct Bridge;
 
-thread_local! {
-    static INSTALLED: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
-}
-
 impl Bridge {
     /// `None` when somebody else already listens to `tracing`.
     pub(super) fn unless_taken() -> Option<Self> {
         (!tracing::dispatcher::has_been_set()).then_some(Self)
     }
 
-    /// Listens on this thread until it ends. The process' global subscriber stays the application's choice.
-    pub(super) fn install(self) {
-        let guard = tracing::subscriber::set_default(self);
-        INSTALLED.with_borrow_mut(|installed| *installed = Some(guard));
+    /// Listens on this thread until what is returned is dropped. The process' global subscriber stays the application's
+    /// choice.
+    pub(super) fn listen(self) -> DefaultGuard {
+        tracing::subscriber::set_default(self)
     }
 }
 

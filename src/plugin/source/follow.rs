@@ -28,7 +28,7 @@ use crate::{
     moq_lite::{self, BroadcastConsumer, OriginConsumer, PathOwned},
     plugin::{
         link::{Phase, Policy, Sessions},
-        runtime::RUNTIME,
+        runtime,
     },
     subscribe::{CatalogReader, Error},
 };
@@ -142,8 +142,8 @@ impl Follower {
         self.progress(ProgressType::Start, &text);
         loop {
             let news = {
-                let _context = RUNTIME.enter();
-                RUNTIME.block_on(self.wait())
+                let _context = runtime::enter();
+                runtime::block_on(self.wait())
             };
             if self.run.is_stopped() {
                 break;

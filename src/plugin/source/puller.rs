@@ -23,7 +23,7 @@ use crate::{
     media::Kind,
     media::timeline::Arrival,
     moq_lite,
-    plugin::runtime::RUNTIME,
+    plugin::runtime,
     subscribe::{Error, Sample},
 };
 
@@ -116,9 +116,9 @@ impl Puller {
     pub(super) fn iterate(&mut self) {
         let turn = {
             // Timers are made and handles are dropped within the runtime's context.
-            let _context = RUNTIME.enter();
+            let _context = runtime::enter();
             self.look();
-            RUNTIME.block_on(self.wait())
+            runtime::wait(self.wait())
         };
         match turn {
             Turn::Look => {}
@@ -306,8 +306,8 @@ impl Puller {
             return false;
         }
         let left = {
-            let _context = RUNTIME.enter();
-            RUNTIME.block_on(self.feed.leave())
+            let _context = runtime::enter();
+            runtime::block_on(self.feed.leave())
         };
         if left {
             self.run.counters.add_late();
