@@ -16,6 +16,7 @@
 mod control;
 mod datagram;
 mod enums;
+mod fault;
 mod fetch;
 mod goaway;
 mod group;
