@@ -12,5 +12,5 @@ pub(super) const KEY_VALUE_FORMATTING: DecodeError = Refused(0x6);
 pub(super) const TOO_MANY_REQUESTS: DecodeError = Refused(0x7);
 /// A token that is to be kept.
 pub(super) const AUTH_TOKEN_CACHE_OVERFLOW: DecodeError = Refused(0x13);
-/// A token that would have been kept.
+/// A reference to a token, where none is kept.
 pub(super) const UNKNOWN_AUTH_TOKEN_ALIAS: DecodeError = Refused(0x17);

@@ -2,8 +2,8 @@
 //!
 //! Rights belong to a session here: they are decided when it begins, by the token in SETUP or
 //! by the URL. The draft lets each request show tokens too; those must have their form, and
-//! change nothing. No token is kept, which is what a session has that does not say how many
-//! bytes of them it would keep.
+//! change nothing. No token is kept, as MAX_AUTH_TOKEN_CACHE_SIZE is not told. A reference to one
+//! ends the session: only there does the draft have a number for that.
 
 use super::{ParameterBytes, Parameters, Version, fault};
 use crate::moq_lite::{
@@ -13,7 +13,7 @@ use crate::moq_lite::{
 
 /// What is to be done with a token.
 enum Token {
-    /// Tokens that were kept are forgotten or used.
+    /// A token that was kept is forgotten or used.
     Alias,
     /// It is to be kept, and used.
     Register(Value),
