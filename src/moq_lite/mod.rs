@@ -127,6 +127,7 @@
 //! | `VERSIONS` and `ALPNS` are longer | there are more versions than the seed speaks |
 //! | Messages have the fields and kinds of every version | the seed has fewer versions, and leaves fields of draft-14 out |
 //! | `Writer::set_priority` takes any number that fits an `i32`, higher first | the transports of today have that order and range |
+//! | `coding::DecodeError` tells what draft-14 has a code of its own for | the session ends with it |
 //! | No impls of the traits of `num_enum` | the standard `From` and `TryFrom` do the same without the dependency |
 //! | `ietf::ParameterVarInt` and `ietf::ParameterBytes` have no discriminants | a kind that is not known has its number inside, so `From` gives the number of every kind |
 //! | `ietf::UnsubscribeNamespace` names the namespace | draft-14 has it there, and no request id |

@@ -165,7 +165,8 @@ impl<S: web_transport_trait::Session> Request<S> {
     }
 
     /// The token that the client shows in the SETUP of moq-transport. The query of the
-    /// URL, or of [`Self::path`], may hold another.
+    /// URL, or of [`Self::path`], may hold another. What it is allowed is decided now, for the
+    /// whole session: tokens of single requests grant nothing.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }

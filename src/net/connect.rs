@@ -352,10 +352,13 @@ impl Dial {
             protocol: "UDP",
             reason: error.to_string(),
         };
-        let socket = socket::towards(address).map_err(unreachable)?;
+        let socket = socket::towards(address)
+            .and_then(socket::Releasable::new)
+            .map_err(unreachable)?;
         let runtime = Arc::new(TokioRuntime);
         let endpoint =
-            Endpoint::new(Quic::endpoint(), None, socket, runtime).map_err(unreachable)?;
+            Endpoint::new_with_abstract_socket(Quic::endpoint(), None, Arc::new(socket), runtime)
+                .map_err(unreachable)?;
         let connection = endpoint
             .connect_with(config, address, &self.target.server_name())
             .map_err(|error| broken(error.to_string()))?

@@ -10,7 +10,7 @@ use std::{
 };
 
 use quinn::{
-    Endpoint, Incoming, Runtime, ServerConfig, TokioRuntime, VarInt,
+    Endpoint, Incoming, ServerConfig, TokioRuntime, VarInt,
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use tokio::{
@@ -133,11 +133,7 @@ impl Listener {
         };
         let runtime = Arc::new(TokioRuntime);
         let address = udp.local_addr().map_err(failed)?;
-        let socket = runtime
-            .wrap_udp_socket(udp)
-            .and_then(socket::Releasable::new)
-            .map_err(failed)?;
-        let socket = Arc::new(socket);
+        let socket = Arc::new(socket::Releasable::new(udp).map_err(failed)?);
         let endpoint = Endpoint::new_with_abstract_socket(
             Quic::endpoint(),
             Some(config),

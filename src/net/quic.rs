@@ -112,7 +112,7 @@ impl Quic {
 /// Tried, and taken from a peer, where the path may carry it, as the loopback interface and studio networks with jumbo
 /// frames do: a frame then takes a few packets instead of a dozen. 9000 bytes of Ethernet less the headers of IPv6 and
 /// UDP.
-const LARGEST_PACKET: u16 = 8952;
+pub(super) const LARGEST_PACKET: u16 = 8952;
 
 /// So many packets may arrive before a peer that can do so (draft-ietf-quic-ack-frequency) says that it has them, unless
 /// 25 ms pass or one is missing; one more is answered at once. A small frame then reaches its reader before anything is sent

@@ -1,4 +1,5 @@
-//! Sockets: dual-stack where the system can, and one for QUIC that lets go of its port at once.
+//! Sockets: dual-stack where the system can, and one for QUIC that sends no more at once than the system takes, and lets go of
+//! its port at once.
 
 use std::{
     fmt, io,
@@ -10,10 +11,12 @@ use std::{
 };
 
 use quinn::{
-    AsyncUdpSocket, UdpPoller,
+    AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller,
     udp::{RecvMeta, Transmit},
 };
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::quic::LARGEST_PACKET;
 
 /// A UDP socket bound to `address`; `[::]` takes IPv4 too.
 pub(super) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
@@ -61,23 +64,27 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 
 /// A socket for a QUIC endpoint that can be closed while the endpoint still winds down. Once released it swallows what is sent
 /// and receives nothing.
+///
+/// The system takes and gives several packets of a connection at once, as one of at most [`MOST_AT_ONCE`] bytes. quinn counts
+/// packets and not bytes: it would hand over ten however large they are, which the system refuses, and which quinn takes for
+/// the loss of ten packets.
 #[derive(Debug)]
 pub(super) struct Releasable {
     socket: Mutex<Option<Arc<dyn AsyncUdpSocket>>>,
     address: SocketAddr,
     may_fragment: bool,
-    segments: (usize, usize),
 }
 
 impl Releasable {
-    pub(super) fn new(socket: Arc<dyn AsyncUdpSocket>) -> io::Result<Self> {
+    /// Within a runtime.
+    pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
+        TokioRuntime.wrap_udp_socket(socket).and_then(Self::wrap)
+    }
+
+    fn wrap(socket: Arc<dyn AsyncUdpSocket>) -> io::Result<Self> {
         Ok(Self {
             address: socket.local_addr()?,
             may_fragment: socket.may_fragment(),
-            segments: (
-                socket.max_transmit_segments(),
-                socket.max_receive_segments(),
-            ),
             socket: Mutex::new(Some(socket)),
         })
     }
@@ -131,12 +138,16 @@ impl AsyncUdpSocket for Releasable {
         Ok(self.address)
     }
 
+    /// Asked before every packet: the system may find out later that it can send only one at a time.
     fn max_transmit_segments(&self) -> usize {
-        self.segments.0
+        let segments = self.socket().map_or(1, |it| it.max_transmit_segments());
+        segments.min(MOST_AT_ONCE / usize::from(LARGEST_PACKET))
     }
 
+    /// A buffer has room for so many of the largest packets.
     fn max_receive_segments(&self) -> usize {
-        self.segments.1
+        let segments = self.socket().map_or(1, |it| it.max_receive_segments());
+        segments.min(MOST_AT_ONCE.div_ceil(LARGEST_PACKET.into()))
     }
 
     fn may_fragment(&self) -> bool {
@@ -176,8 +187,74 @@ impl fmt::Debug for Poller {
     }
 }
 
+/// What an IP packet holds, headers included.
+const MOST_AT_ONCE: usize = 65_535;
+
 /// Some frames of video at a high rate.
 const BUFFER: usize = 4 << 20;
 
 /// Clients that wait to be accepted.
 const BACKLOG: i32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use super::*;
+
+    /// Sends so many packets at once.
+    #[derive(Debug)]
+    struct System(AtomicUsize);
+
+    impl AsyncUdpSocket for System {
+        fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+            unreachable!("nothing is sent")
+        }
+
+        fn try_send(&self, _: &Transmit<'_>) -> io::Result<()> {
+            unreachable!("nothing is sent")
+        }
+
+        fn poll_recv(
+            &self,
+            _: &mut Context<'_>,
+            _: &mut [IoSliceMut<'_>],
+            _: &mut [RecvMeta],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn local_addr(&self) -> io::Result<SocketAddr> {
+            Ok((Ipv4Addr::LOCALHOST, 1).into())
+        }
+
+        fn max_transmit_segments(&self) -> usize {
+            self.0.load(Relaxed)
+        }
+
+        fn max_receive_segments(&self) -> usize {
+            64
+        }
+    }
+
+    #[test]
+    fn no_more_is_sent_at_once_than_the_system_takes() {
+        let system = Arc::new(System(AtomicUsize::new(64)));
+        let socket = Releasable::wrap(system.clone()).unwrap();
+        let most = socket.max_transmit_segments() * usize::from(LARGEST_PACKET);
+        assert!((40_000..65_507).contains(&most), "{most}");
+        // quinn finds out when it sends the first.
+        system.0.store(1, Relaxed);
+        assert_eq!(socket.max_transmit_segments(), 1);
+        system.0.store(64, Relaxed);
+        socket.release();
+        assert_eq!(socket.max_transmit_segments(), 1);
+    }
+
+    #[test]
+    fn a_buffer_holds_what_comes_at_once() {
+        let socket = Releasable::wrap(Arc::new(System(AtomicUsize::new(1)))).unwrap();
+        let room = socket.max_receive_segments() * usize::from(LARGEST_PACKET);
+        assert!((65_507..100_000).contains(&room), "{room}");
+    }
+}

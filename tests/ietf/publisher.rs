@@ -122,13 +122,52 @@ async fn a_range_is_kept_to_and_ends_by_itself() {
     assert_eq!(p.peer.accept().await, b"\x18\x00\x01\x80\x01\x01b");
     let done: PublishDone = p.peer.recv().await;
     assert_eq!((done.status_code, done.stream_count), (3, 1));
-    let late = Subscribe {
-        request_id: RequestId(2),
-        ..range
+    // It is kept for a while, and then gone.
+    let again = |id| Subscribe {
+        request_id: RequestId(id),
+        ..range.clone()
     };
-    p.peer.send(&late).await;
+    p.peer.send(&again(2)).await;
+    let _: SubscribeOk = p.peer.recv().await;
+    assert_eq!(p.peer.accept().await, b"\x18\x02\x01\x80\x01\x01b");
+    let done: PublishDone = p.peer.recv().await;
+    assert_eq!((done.status_code, done.stream_count), (3, 1));
+    tokio::time::advance(Track::MAX_AGE * 2).await;
+    p.track.write_frame("newest").unwrap();
+    p.peer.send(&again(4)).await;
     let error: SubscribeError = p.peer.recv().await;
     assert_eq!(error.error_code, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_of_the_past_come_to_those_who_ask_for_their_numbers() {
+    let mut p = published().await;
+    for frame in ["a", "b", "c", "d"] {
+        p.track.write_frame(frame).unwrap();
+    }
+    let past = |id, group| Subscribe {
+        filter_type: FilterType::AbsoluteStart,
+        start_location: Some(Location { group, object: 0 }),
+        ..subscribe(id)
+    };
+    p.peer.send(&past(0, 2)).await;
+    let ok: SubscribeOk = p.peer.recv().await;
+    // The subscription brings what follows.
+    let before = Location {
+        group: 1,
+        object: 0,
+    };
+    assert_eq!(ok.largest_location, Some(before));
+    let mut streams = vec![p.peer.accept().await, p.peer.accept().await];
+    streams.sort();
+    assert_eq!(
+        streams,
+        [b"\x18\x00\x02\x80\x00\x01c", b"\x18\x00\x03\x80\x00\x01d"]
+    );
+    // Of what is to come, the first is the newest.
+    p.peer.send(&past(2, 9)).await;
+    let ok: SubscribeOk = p.peer.recv().await;
+    assert_eq!(ok.largest_location.map(|largest| largest.group), Some(2));
 }
 
 #[tokio::test(start_paused = true)]

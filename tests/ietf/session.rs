@@ -1,6 +1,6 @@
 //! Our client and our server.
 
-use gstmoq::moq_lite::{Client, Error, Server, Track};
+use gstmoq::moq_lite::{Client, Demand, Error, Server, Track};
 
 use crate::{
     common::{
@@ -43,6 +43,36 @@ async fn a_late_joiner_gets_the_current_group_from_its_start_in_both_directions(
         );
         assert_eq!((sent.groups, sent.frames, sent.bytes), (1, 3, 12));
         assert_eq!(received, sent);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_gets_the_past_from_the_group_that_it_names() {
+    let (client, server, _link) = pair(config()).await;
+    let mut broadcast = server.has.create_broadcast("cam").unwrap();
+    let mut track = broadcast.create_track(Track::new("video"));
+    for frame in ["a", "b", "c", "d"] {
+        track.write_frame(frame).unwrap();
+    }
+    let remote = announced(&client.sees, "cam").await;
+    for start in [0, 2] {
+        let mut reader = remote.subscribe_track(&Track::new("video"));
+        reader.set_demand(Demand {
+            start: Some(start),
+            ..Demand::new(0)
+        });
+        let mut groups = Vec::new();
+        while groups.len() < 4 - start as usize {
+            let mut group = within(reader.recv_group()).await.unwrap().unwrap();
+            let frame = within(group.read_frame()).await.unwrap().unwrap();
+            groups.push((group.info.sequence, frame));
+        }
+        groups.sort();
+        let expected = [(0, "a"), (1, "b"), (2, "c"), (3, "d")];
+        let expected = expected.map(|(sequence, frame)| (sequence, bytes::Bytes::from(frame)));
+        assert_eq!(groups, expected[start as usize..]);
+        drop(reader);
+        within(track.unused()).await;
     }
 }
 

@@ -140,6 +140,30 @@ async fn leaving_is_said_and_refusals_reach_the_reader() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn announcements_that_are_refused_end_nothing() {
+    let origin = Origin::produce();
+    let rooms = origin.producer.publish_only(&["room".into()]);
+    let client = Client::new().with_consume(rooms);
+    let (session, mut peer) = Peer::server_of(client).await;
+    let asked: SubscribeNamespace = peer.recv().await;
+    assert_eq!(asked.namespace, Path::new("room"));
+    let refusal = SubscribeNamespaceError {
+        request_id: asked.request_id,
+        error_code: 1,
+        reason_phrase: "not for you".into(),
+    };
+    peer.send(&refusal).await;
+    let namespace = PublishNamespace {
+        request_id: RequestId(1),
+        track_namespace: Path::new("room/cam"),
+    };
+    peer.send(&namespace).await;
+    let _: PublishNamespaceOk = peer.recv().await;
+    announced(&origin.consumer, "room/cam").await;
+    assert!(now(session.closed()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_may_come_after_an_end_that_does_not_count_them() {
     let (_session, origin, mut peer) = Peer::server().await;
     let broadcast = announced(&origin, "cam").await;

@@ -167,7 +167,7 @@ async fn an_older_group_is_stopped_when_its_readers_no_longer_want_it() {
     let mut demand = track.demand().clone();
     demand.max_age = Duration::from_secs(2);
     track.set_demand(demand);
-    asked(&mut peer, &mut track, 0).await;
+    let _: Subscribe = peer.recv().await;
     peer.send(&ok(0, 9)).await;
     let mut old = peer.uni(b"\x18\x09\x01\x80\x00\x03key").await;
     let mut group = within(track.recv_group()).await.unwrap().unwrap();

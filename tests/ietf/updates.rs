@@ -1,5 +1,7 @@
 //! What a reader wants reaches the publisher while the subscription runs.
 
+use std::time::Duration;
+
 use gstmoq::moq_lite::{Demand, Path, Track, ietf::*};
 
 use crate::{
@@ -48,6 +50,33 @@ async fn priority_and_range_are_told_while_a_subscription_runs() {
     track.set_demand(Demand::new(1));
     assert_eq!(peer.recv::<SubscribeUpdate>().await, update(6, 8, 10, 254));
     drop(session);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_that_a_reader_allows_is_the_delivery_timeout() {
+    let (_session, origin, mut peer) = Peer::server().await;
+    let broadcast = announced(&origin, "cam").await;
+    let mut track = broadcast.subscribe_track(&Track::new("video"));
+    let age = |max_age| Demand {
+        max_age,
+        ..Demand::new(0)
+    };
+    let seconds = Duration::from_secs;
+    track.set_demand(age(seconds(2)));
+    let request: Subscribe = peer.recv().await;
+    assert_eq!(request.delivery_timeout, Some(seconds(2)));
+    peer.send(&ok(0, 9)).await;
+    // It cannot be taken back; a reader that wants no older group at all is not in a hurry for the newest.
+    for (max_age, told) in [
+        (seconds(3), seconds(3)),
+        (Track::MAX_AGE, Track::MAX_AGE),
+        (seconds(1), seconds(1)),
+        (Duration::ZERO, Track::MAX_AGE),
+    ] {
+        track.set_demand(age(max_age));
+        let update: SubscribeUpdate = peer.recv().await;
+        assert_eq!(update.delivery_timeout, Some(told), "{max_age:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -420,6 +420,7 @@ fn parameters_are_few_and_not_twice() {
     let result = Parameters::decode(&mut &tokens[..], V).unwrap();
     let token = result.get_bytes(ParameterBytes::AuthorizationToken);
     assert_eq!(token, Some(&b"\x03\0a"[..]));
+    assert_eq!(result.encode_bytes(V).unwrap(), tokens);
     let many = hex("40 41");
     let result = Parameters::decode(&mut &many[..], V);
     assert!(matches!(result, Err(DecodeError::TooMany)));

@@ -70,6 +70,40 @@ async fn packets_grow_where_the_path_carries_larger_ones() {
 }
 
 #[tokio::test]
+async fn many_large_packets_at_once_arrive() {
+    let server = listen("127.0.0.1:0", &["moql"]).await;
+    let options = options(&format!("moql://{}/", server.local_addr()), insecure());
+    let (connected, accepted) = session(server, &options).await;
+    let path = |transport: &Transport| {
+        let connection = transport.connection().expect("it is QUIC");
+        connection.stats().path
+    };
+    // What fits into any receive buffer, again and again: the window grows, until all of it goes out in one go.
+    let burst = vec![7; 100_000];
+    for (from, to) in [
+        (&connected.transport, &accepted.transport),
+        (&accepted.transport, &connected.transport),
+    ] {
+        let mut grown = 0;
+        within(async {
+            while grown < 20 {
+                let mut send = from.open_uni().await.unwrap();
+                send.write_all(&burst).await.unwrap();
+                send.finish().unwrap();
+                let mut receive = to.accept_uni().await.unwrap();
+                assert_eq!(receive.read_all().await.unwrap().len(), burst.len());
+                echo(&connected, &accepted).await;
+                let path = path(from);
+                grown += u32::from(path.current_mtu == 8952 && path.cwnd > burst.len() as u64);
+            }
+        })
+        .await;
+        let path = path(from);
+        assert_eq!((path.lost_packets, path.current_mtu), (0, 8952));
+    }
+}
+
+#[tokio::test]
 async fn packets_are_acknowledged_three_at_a_time() {
     let server = listen("127.0.0.1:0", &["moql"]).await;
     let options = options(&format!("moql://{}/", server.local_addr()), insecure());

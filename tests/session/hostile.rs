@@ -129,6 +129,20 @@ async fn bad_requests_are_refused_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_is_reset_before_its_first_byte_ends_alone() {
+    let origin = Origin::produce();
+    let _cam = origin.producer.create_broadcast("cam").unwrap();
+    let (session, peer) = Peer::client(Version::Draft02, origin.consumer).await;
+    for _ in 0..2 {
+        let (mut request, _answer) = peer.transport.open_bi().await.unwrap();
+        request.reset(7);
+        peer.transport.open_uni().await.unwrap().reset(7);
+        peer.assert_serves("cam").await;
+    }
+    assert!(now(session.closed()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_after_a_request_end_it() {
     let origin = Origin::produce();
     let _cam = origin.producer.create_broadcast("cam").unwrap();

@@ -1,4 +1,7 @@
-//! One publisher and one subscriber over loopback QUIC, and a plain quinn stream between the same endpoints.
+//! One publisher and one subscriber over loopback QUIC, and a plain quinn stream between endpoints of the same kind.
+//!
+//! Both have the same sockets, packet sizes, windows and frames, and are measured from the moment when they run at full speed:
+//! until then packets grow and the window opens.
 
 use std::{
     sync::Arc,
@@ -18,27 +21,41 @@ use web_transport_trait::Session as _;
 const FRAME: usize = 16 * 1024;
 const FRAMES_PER_GROUP: usize = 60;
 const GROUPS: usize = 100;
+/// Groups before those that count.
+const WARM: usize = 20;
 /// What the publisher may be ahead of the reader; what lies between is kept by the model.
 const AHEAD: usize = 2 * FRAMES_PER_GROUP;
 
-/// Mbit/s of the plain stream and of the track.
-pub(crate) async fn round() -> (f64, f64) {
-    (rate(plain().await), rate(track().await))
+/// What was measured over one connection.
+pub(crate) struct Run {
+    /// Mbit/s.
+    pub(crate) rate: f64,
+    /// Of the publisher's packets.
+    pub(crate) lost: u64,
+    /// Bytes of the publisher's largest packets.
+    pub(crate) packet: u16,
 }
 
-fn rate(time: Duration) -> f64 {
-    (GROUPS * FRAMES_PER_GROUP * FRAME * 8) as f64 / time.as_secs_f64() / 1e6
+impl Run {
+    fn new(time: Duration, publisher: &quinn::Connection) -> Self {
+        let path = publisher.stats().path;
+        Self {
+            rate: (GROUPS * FRAMES_PER_GROUP * FRAME * 8) as f64 / time.as_secs_f64() / 1e6,
+            lost: path.lost_packets,
+            packet: path.current_mtu,
+        }
+    }
 }
 
-async fn plain() -> Duration {
+/// A plain stream.
+pub(crate) async fn plain() -> Run {
     let (client, server, listener) = pair().await;
     let frame = Bytes::from(vec![7; FRAME]);
-    let begin = Instant::now();
     let writer = tokio::spawn(async move {
         // The connection itself, without what the session adds.
         let connection = server.connection().expect("it is QUIC");
         let mut stream = connection.open_uni().await.expect("a stream is allowed");
-        for _ in 0..GROUPS * FRAMES_PER_GROUP {
+        for _ in 0..(WARM + GROUPS) * FRAMES_PER_GROUP {
             stream
                 .write_chunk(frame.clone())
                 .await
@@ -49,24 +66,30 @@ async fn plain() -> Duration {
     });
     let connection = client.connection().expect("it is QUIC");
     let mut stream = connection.accept_uni().await.expect("the stream comes");
-    let mut left = GROUPS * FRAMES_PER_GROUP * FRAME;
-    while left > 0 {
-        let chunk = stream
-            .read_chunk(usize::MAX, true)
-            .await
-            .expect("the stream is whole");
-        left -= chunk.expect("more follows").bytes.len();
-    }
+    read(&mut stream, WARM * FRAMES_PER_GROUP * FRAME).await;
+    let begin = Instant::now();
+    read(&mut stream, GROUPS * FRAMES_PER_GROUP * FRAME).await;
     let time = begin.elapsed();
     let server = writer.await.expect("the writer ends well");
+    let run = Run::new(time, server.connection().expect("it is QUIC"));
     client.close(0, "done");
     server.close(0, "done");
     listener.abort();
-    time
+    run
 }
 
-async fn track() -> Duration {
+async fn read(stream: &mut quinn::RecvStream, mut left: usize) {
+    while left > 0 {
+        let chunk = stream.read_chunk(left, true).await;
+        let chunk = chunk.expect("the stream is whole").expect("more follows");
+        left -= chunk.bytes.len();
+    }
+}
+
+/// A track.
+pub(crate) async fn track() -> Run {
     let (client, server, listener) = pair().await;
+    let publishing = server.connection().expect("it is QUIC").clone();
     let (has, sees) = (Origin::produce(), Origin::produce());
     let (publisher, subscriber) = (
         Server::new().with_publish(has.consumer),
@@ -98,9 +121,9 @@ async fn track() -> Duration {
     let frame = Bytes::from(vec![7; FRAME]);
     let room = Arc::new(Semaphore::new(AHEAD));
     let free = room.clone();
-    let begin = Instant::now();
+    let mut begin = Instant::now();
     let writer = tokio::spawn(async move {
-        for _ in 0..GROUPS {
+        for _ in 0..WARM + GROUPS {
             let mut group = track.append_group().expect("the track is open");
             for _ in 0..FRAMES_PER_GROUP {
                 free.acquire().await.expect("it stays open").forget();
@@ -113,19 +136,22 @@ async fn track() -> Duration {
         track
     });
     let mut frames = 0;
-    while frames < GROUPS * FRAMES_PER_GROUP {
+    while frames < (WARM + GROUPS) * FRAMES_PER_GROUP {
         let group = reader.recv_group().await.expect("the track goes on");
         let mut group = group.expect("the track goes on");
         while let Some(chunks) = group.read_frame_chunks().await.expect("the group is whole") {
             assert_eq!(chunks.iter().map(Bytes::len).sum::<usize>(), FRAME);
             frames += 1;
+            if frames == WARM * FRAMES_PER_GROUP {
+                begin = Instant::now();
+            }
             room.add_permits(1);
         }
     }
-    let time = begin.elapsed();
+    let run = Run::new(begin.elapsed(), &publishing);
     drop((sessions, writer.await));
     listener.abort();
-    time
+    run
 }
 
 /// Both ends of a raw QUIC connection, and the task that keeps the port open.

@@ -58,6 +58,9 @@ pub enum DecodeError {
     /// The field asks for something that this version does not do.
     #[error("unsupported")]
     Unsupported,
+    /// What the protocol has a number of its own for, with which the session ends.
+    #[error("refused: {0:#x}")]
+    Refused(u32),
 }
 
 impl From<BoundsExceeded> for DecodeError {

@@ -107,7 +107,7 @@ message! {
         group_order: GroupOrder,
         /// Which objects.
         fetch_type: FetchType<'a>,
-    } + parameters
+    } + authorized
 }
 
 message! {

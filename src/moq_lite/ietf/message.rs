@@ -56,7 +56,8 @@ impl<T: Message> Decode<Version> for T {
 
 /// A message whose fields follow each other in the order of writing. A field
 /// is coded by its type, or by the functions of the module after `as`; a final
-/// `+ parameters` stands for parameters, none of which are written or kept.
+/// `+ parameters` stands for parameters, none of which are written or kept, and
+/// `+ authorized` for those among which there may be tokens.
 macro_rules! message {
     (
         $(#[$meta:meta])*
@@ -114,7 +115,7 @@ macro_rules! take {
 }
 
 macro_rules! no {
-    (parameters, $w:ident, $version:ident) => {
+    ($any:ident, $w:ident, $version:ident) => {
         $crate::moq_lite::coding::Encode::encode(
             &$crate::moq_lite::ietf::Parameters::default(),
             $w,
@@ -128,6 +129,11 @@ macro_rules! skip {
         <$crate::moq_lite::ietf::Parameters as $crate::moq_lite::coding::Decode<_>>::decode(
             $r, $version,
         )?
+    };
+    (authorized, $r:ident, $version:ident) => {
+        $crate::moq_lite::ietf::token::check(&$crate::moq_lite::coding::Decode::decode(
+            $r, $version,
+        )?)?
     };
 }
 

@@ -69,10 +69,15 @@ keys! {
 pub struct Parameters {
     numbers: BTreeMap<u64, u64>,
     bytes: BTreeMap<u64, Vec<u8>>,
+    /// What came of [`ParameterBytes::AuthorizationToken`] after the first.
+    more_tokens: Vec<Vec<u8>>,
 }
 
 /// The most parameters of a message.
 const MAX: usize = 64;
+
+/// [`ParameterBytes::AuthorizationToken`].
+const TOKEN: u64 = 3;
 
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +109,17 @@ impl Parameters {
     /// Puts bytes under a key. An even key makes the parameters impossible to
     /// encode.
     pub fn set_bytes(&mut self, kind: ParameterBytes, value: Vec<u8>) {
+        if kind == ParameterBytes::AuthorizationToken {
+            self.more_tokens.clear();
+        }
         self.bytes.insert(kind.into(), value);
+    }
+
+    /// Every [`ParameterBytes::AuthorizationToken`]: no other may come again.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &[u8]> {
+        let first = self.get_bytes(ParameterBytes::AuthorizationToken);
+        let more = self.more_tokens.iter().map(Vec::as_slice);
+        first.into_iter().chain(more)
     }
 }
 
@@ -127,8 +142,11 @@ impl<V: Clone> Decode<V> for Parameters {
                         entry.insert(value);
                         false
                     }
-                    // Of several tokens the first counts.
-                    Entry::Occupied(_) => key != u64::from(ParameterBytes::AuthorizationToken),
+                    Entry::Occupied(_) if key == TOKEN => {
+                        parameters.more_tokens.push(value);
+                        false
+                    }
+                    Entry::Occupied(_) => true,
                 }
             };
             if twice {
@@ -143,12 +161,15 @@ impl<V: Clone> Encode<V> for Parameters {
     fn encode<W: BufMut>(&self, w: &mut W, version: V) -> Result<(), BoundsExceeded> {
         let misplaced = self.numbers.keys().any(|key| !key.is_multiple_of(2))
             || self.bytes.keys().any(|key| key.is_multiple_of(2));
-        let count = self.numbers.len() + self.bytes.len();
+        let count = self.numbers.len() + self.bytes.len() + self.more_tokens.len();
         if misplaced || count > MAX {
             return Err(BoundsExceeded);
         }
         count.encode(w, version.clone())?;
-        let mut bytes = self.bytes.iter().peekable();
+        let more_tokens = self.more_tokens.iter().map(|token| (&TOKEN, token));
+        let mut bytes: Vec<_> = self.bytes.iter().chain(more_tokens).collect();
+        bytes.sort_by_key(|(key, _)| *key);
+        let mut bytes = bytes.into_iter().peekable();
         for (key, number) in &self.numbers {
             while let Some((key, value)) = bytes.next_if(|(odd, _)| *odd < key) {
                 key.encode(w, version.clone())?;

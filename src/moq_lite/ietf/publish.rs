@@ -31,7 +31,7 @@ message! {
         largest_location: Option<Location> as optional,
         /// Whether objects are sent before the answer.
         forward: bool,
-    } + parameters
+    } + authorized
 }
 
 /// The track is welcome: a subscription, as if it had been asked for.

@@ -12,7 +12,7 @@ message! {
         request_id: RequestId,
         /// The broadcast's path.
         track_namespace: Path<'a> as namespace,
-    } + parameters
+    } + authorized
 }
 
 message! {

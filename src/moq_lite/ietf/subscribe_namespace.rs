@@ -13,7 +13,7 @@ message! {
         request_id: RequestId,
         /// The prefix.
         namespace: Path<'a> as namespace,
-    } + parameters
+    } + authorized
 }
 
 message! {

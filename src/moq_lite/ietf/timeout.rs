@@ -1,10 +1,10 @@
-//! The parameter DELIVERY_TIMEOUT, and no other: how long an object is worth sending.
+//! The parameters of a subscription: DELIVERY_TIMEOUT says how long an object is worth sending, and tokens are checked.
 
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 
-use super::{ParameterVarInt, Parameters, Version};
+use super::{ParameterVarInt, Parameters, Version, token};
 use crate::moq_lite::coding::{BoundsExceeded, Decode, DecodeError, Encode};
 
 /// In SETUP this number is another parameter's.
@@ -27,6 +27,7 @@ pub(super) fn encode<W: BufMut>(
 /// meet.
 pub(super) fn decode<R: Buf>(r: &mut R, version: Version) -> Result<Option<Duration>, DecodeError> {
     let parameters = Parameters::decode(r, version)?;
+    token::check(&parameters)?;
     let millis = parameters.get_varint(DELIVERY_TIMEOUT);
     Ok(millis
         .filter(|&millis| millis > 0)

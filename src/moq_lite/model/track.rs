@@ -424,6 +424,14 @@ impl TrackConsumer {
         self.state.share().peek(|track| track.latest())
     }
 
+    /// The sequence number of the first group from this one on that is kept.
+    pub(crate) fn first_kept(&self, from: u64) -> Option<u64> {
+        self.state.share().peek(|track| {
+            let kept = track.groups.iter().map(|entry| entry.group.info.sequence);
+            kept.filter(|&sequence| sequence >= from).min()
+        })
+    }
+
     /// What this reader wants. A clone wants the same at first. To begin with it is
     /// [`Demand::new`] with the priority that was asked for.
     pub fn demand(&self) -> &Demand {

@@ -1,7 +1,9 @@
 //! What the publisher was asked for, and how that changes with what the readers want.
 
+use std::time::Duration;
+
 use crate::moq_lite::{
-    Demand, PathOwned,
+    self, Demand, PathOwned,
     ietf::{FilterType, GroupOrder, Location, RequestId, Subscribe, SubscribeUpdate},
 };
 
@@ -10,10 +12,14 @@ use crate::moq_lite::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     start: Location,
+    /// The start was asked for; else the publisher says where it is.
+    chosen: bool,
     /// The last group.
     end: Option<u64>,
     /// Higher is sent first, as everywhere but on this wire.
     priority: u8,
+    /// For how long an object is wanted, where the readers have set it.
+    timeout: Option<Duration>,
     /// The publisher has said from where on it sends.
     accepted: bool,
     /// There is something to say that was not said.
@@ -24,11 +30,14 @@ impl Asked {
     /// What to ask for at first, or after the group `seen`.
     pub(super) fn new(demand: &Demand, seen: Option<u64>) -> Self {
         let next = seen.map(|seen| seen.saturating_add(1));
-        let group = demand.start.max(next).unwrap_or_default();
+        let start = demand.start.max(next);
+        let group = start.unwrap_or_default();
         Self {
             start: Location { group, object: 0 },
+            chosen: start.is_some(),
             end: demand.end.map(|end| end.max(group)),
             priority: demand.priority,
+            timeout: hurry(demand),
             accepted: false,
             pending: false,
         }
@@ -42,8 +51,10 @@ impl Asked {
         };
         let mut asked = Self {
             start,
+            chosen: false,
             end: None,
             priority,
+            timeout: None,
             accepted: false,
             pending: false,
         };
@@ -57,13 +68,13 @@ impl Asked {
         broadcast: &'a PathOwned,
         track: &'a str,
     ) -> Subscribe<'a> {
-        let (filter_type, start_location, end_group) = match (self.start.group, self.end) {
+        let (filter_type, start_location, end_group) = match (self.chosen, self.end) {
             // moq-relay answers LargestObject with the next object, in the middle of a group;
             // everything else with the current group from its start, which is what a reader
             // needs.
-            (0, _) => (FilterType::NextGroup, None, None),
-            (_, None) => (FilterType::AbsoluteStart, Some(self.start), None),
-            (_, Some(end)) => (FilterType::AbsoluteRange, Some(self.start), Some(end)),
+            (false, _) => (FilterType::NextGroup, None, None),
+            (true, None) => (FilterType::AbsoluteStart, Some(self.start), None),
+            (true, Some(end)) => (FilterType::AbsoluteRange, Some(self.start), Some(end)),
         };
         Subscribe {
             request_id,
@@ -76,18 +87,16 @@ impl Asked {
             filter_type,
             start_location,
             end_group,
-            // It would count for each object, also those of the newest group, which readers
-            // want whole however old it is.
-            delivery_timeout: None,
+            delivery_timeout: self.timeout,
         }
     }
 
     /// The publisher sends what follows its `largest` object.
     pub(super) fn accept(&mut self, largest: Option<Location>) {
         self.accepted = true;
-        // Without a start in the request it is the group after.
-        if self.start.group == 0 {
-            self.start.group = largest.map_or(0, |largest| largest.group.saturating_add(1));
+        if !self.chosen {
+            let after = largest.map_or(0, |largest| largest.group.saturating_add(1));
+            self.start.group = self.start.group.max(after);
             // There was no place for an end either.
             self.end = self.end.map(|end| end.max(self.start.group));
             self.pending |= self.end.is_some();
@@ -104,6 +113,9 @@ impl Asked {
             (now, end) => now.or(end),
         };
         self.end = self.end.map(|end| end.max(self.start.group));
+        // A timeout that was told can be changed and not be taken back.
+        let told = self.timeout.map(|_| moq_lite::Track::MAX_AGE);
+        self.timeout = hurry(demand).or(told);
         self.pending |= *self != before;
     }
 
@@ -120,7 +132,7 @@ impl Asked {
             end_group: self.end.map_or(0, |end| end.saturating_add(1)),
             subscriber_priority: 255 - self.priority,
             forward: true,
-            delivery_timeout: None,
+            delivery_timeout: self.timeout,
         }
     }
 
@@ -133,6 +145,13 @@ impl Asked {
     pub(super) fn end(&self) -> Option<u64> {
         self.end
     }
+}
+
+/// The draft counts the age of each object, also of those in the newest group, so a reader that has set nothing says
+/// nothing. Nothing would meet a timeout of zero: such a reader wants no older group, which it sees to itself.
+fn hurry(demand: &Demand) -> Option<Duration> {
+    let age = Some(demand.max_age);
+    age.filter(|age| !age.is_zero() && *age < moq_lite::Track::MAX_AGE)
 }
 
 #[cfg(test)]

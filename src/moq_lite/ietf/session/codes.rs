@@ -1,6 +1,6 @@
 //! The numbers that say why a request was refused or a subscription ended.
 
-use crate::moq_lite::{Error, Result};
+use crate::moq_lite::{Error, Result, coding::DecodeError};
 
 /// Refusals of requests of any kind.
 pub(super) mod refused {
@@ -87,6 +87,7 @@ pub(crate) fn session(err: &Error) -> u32 {
     match err {
         Error::Cancel => 0x0,
         Error::Unauthorized => 0x2,
+        Error::Decode(DecodeError::Refused(code)) => *code,
         Error::Decode(_)
         | Error::Duplicate
         | Error::ProtocolViolation

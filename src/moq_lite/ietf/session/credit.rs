@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::moq_lite::{Error, Result, ietf::RequestId};
+use crate::moq_lite::{
+    Result,
+    ietf::{RequestId, fault},
+};
 
 /// The limit that SETUP tells the peer.
 ///
@@ -37,20 +40,23 @@ impl Credit {
     /// Takes note of a request. Some number is a new limit to tell the peer.
     ///
     /// # Errors
-    /// [`Error::ProtocolViolation`] when the number is the other side's, was used
-    /// before, or is not allowed yet.
+    /// When the number is the other side's, was used before, leaves too many out or is not
+    /// allowed yet.
     pub(super) fn take(&mut self, id: RequestId) -> Result<Option<u64>> {
         let RequestId(id) = id;
-        if id % 2 != self.next % 2 || id >= self.limit {
-            return Err(Error::ProtocolViolation);
+        if id % 2 != self.next % 2 {
+            return Err(fault::INVALID_REQUEST_ID.into());
+        }
+        if id >= self.limit {
+            return Err(fault::TOO_MANY_REQUESTS.into());
         }
         if id < self.next {
             let late = self.missing.remove(&id);
-            return late.then_some(None).ok_or(Error::ProtocolViolation);
+            return late.then_some(None).ok_or(fault::INVALID_REQUEST_ID.into());
         }
         let gap = (id - self.next) / 2;
         if gap + self.missing.len() as u64 > MAX_MISSING {
-            return Err(Error::ProtocolViolation);
+            return Err(fault::INVALID_REQUEST_ID.into());
         }
         self.missing.extend((self.next..id).step_by(2));
         self.next = id + 2;

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{
@@ -155,20 +156,24 @@ impl<S: Session> Publisher<S> {
             });
             Ok(())
         };
-        let (track, newest) = match found {
-            Ok(track) => {
-                let newest = track.latest();
-                (track, newest)
-            }
+        let mut track = match found {
+            Ok(track) => track,
             Err(err) => return refuse(codes::refusal(&err), err.to_string()),
         };
-        if let (Some(end), Some(newest)) = (request.end_group, newest)
-            && end < newest
+        let first = match request.start_location {
+            Some(start) => {
+                track.rewind(Duration::MAX);
+                track.first_kept(start.group).or(track.latest())
+            }
+            None => track.latest(),
+        };
+        if let (Some(end), Some(first)) = (request.end_group, first)
+            && end < first
         {
             return refuse(refused::INVALID_RANGE, "these groups are gone".to_owned());
         }
         tracing::debug!(broadcast = %request.track_namespace, track = %request.track_name, %id, "subscribed");
-        let largest = newest.and_then(before);
+        let largest = first.and_then(before);
         self.outbox.answer(&SubscribeOk {
             request_id: id,
             track_alias: id.0,
@@ -382,12 +387,13 @@ fn track(
     }
 }
 
-/// The largest object that a new subscription does not bring. The newest group
-/// comes from its start, so to this peer it is not published yet: that makes the
-/// filters "next group" and "next object" mean the same, and both be kept to the
-/// letter. How many objects the group before had does not matter.
-fn before(newest: u64) -> Option<Location> {
-    let group = newest.checked_sub(1)?;
+/// The largest object that a new subscription does not bring. The `first` group that it
+/// brings comes from its start, so to this peer it is not published yet, nor are those after
+/// it. That is the newest one, which makes the filters "next group" and "next object" mean
+/// the same, and both be kept to the letter; or one of the past that the peer asks for by its
+/// number and that is kept. How many objects the group before had does not matter.
+fn before(first: u64) -> Option<Location> {
+    let group = first.checked_sub(1)?;
     Some(Location { group, object: 0 })
 }
 

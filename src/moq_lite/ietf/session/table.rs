@@ -9,7 +9,7 @@ use web_transport_trait::Session;
 use super::{codes::Scope, receive::Incoming};
 use crate::moq_lite::{
     Error, Result,
-    ietf::{Datagram, Location, RequestId},
+    ietf::{Datagram, Location, RequestId, fault},
 };
 
 /// What happens to a subscription of ours.
@@ -100,8 +100,7 @@ impl<S: Session> Table<S> {
     /// Streams with this alias belong to that subscription.
     ///
     /// # Errors
-    /// [`Error::ProtocolViolation`] when the alias stands for another one, or the
-    /// subscription has an alias.
+    /// When the alias stands for another one, or the subscription has an alias.
     pub(super) fn name(&self, id: RequestId, alias: u64) -> Result<()> {
         let mut state = self.state.lock();
         let taken = state.aliases.contains_key(&alias);
@@ -109,7 +108,10 @@ impl<S: Session> Table<S> {
         let Some(entry) = state.requests.get_mut(&id) else {
             return Ok(());
         };
-        if taken || entry.alias.replace(alias).is_some() {
+        if taken {
+            return Err(fault::DUPLICATE_TRACK_ALIAS.into());
+        }
+        if entry.alias.replace(alias).is_some() {
             return Err(Error::ProtocolViolation);
         }
         state.aliases.insert(alias, id);
