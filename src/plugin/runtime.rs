@@ -15,17 +15,12 @@ use super::logging;
 /// The runtime. It is made on first use and lives as long as the process.
 pub(super) static RUNTIME: LazyLock<runtime::Runtime> = LazyLock::new(|| {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
-    let bridge = logging::Bridge::unless_taken();
     runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .enable_all()
         .thread_name_fn(|| format!("moq-net-{}", THREADS.fetch_add(1, Ordering::Relaxed)))
         .thread_keep_alive(Duration::from_secs(10))
-        .on_thread_start(move || {
-            if let Some(bridge) = bridge {
-                bridge.install();
-            }
-        })
+        .on_thread_start(logging::install)
         .build()
         .expect("the system has a thread and a poller to give")
 });
