@@ -4,6 +4,7 @@
 mod catalog;
 mod clock;
 mod contention;
+mod errors;
 #[path = "../common/fmp4.rs"]
 mod fmp4;
 mod formats;

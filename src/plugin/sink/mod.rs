@@ -173,6 +173,7 @@ mod stats;
 mod stream;
 mod tags;
 mod timeline;
+mod trouble;
 mod wallclock;
 
 use gst::{glib, prelude::*};

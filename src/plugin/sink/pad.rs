@@ -11,7 +11,7 @@ use std::{
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{container::PadContainer, pace::PadId, stream::Stream};
+use super::{container::PadContainer, pace::PadId, stream::Stream, trouble::Trouble};
 use crate::{
     media::container::Kind,
     moq_lite::Track,
@@ -26,6 +26,8 @@ pub(in crate::plugin) struct MoqSinkPad {
     id: AtomicU32,
     /// Held for a moment at a time, never while something is waited for, and not together with `settings`.
     stream: Mutex<Stream>,
+    /// Taken last, for a moment.
+    trouble: Mutex<Trouble>,
 }
 
 /// What the user set.
@@ -94,6 +96,10 @@ impl MoqSinkPad {
 
     pub(super) fn stream(&self) -> MutexGuard<'_, Stream> {
         self.stream.lock()
+    }
+
+    pub(super) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock()
     }
 }
 
