@@ -12,6 +12,7 @@ mod fragments;
 mod pace;
 mod shared;
 mod sink;
+mod stats;
 mod stress;
 mod support;
 mod time;
