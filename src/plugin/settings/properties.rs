@@ -214,7 +214,10 @@ impl Settings {
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Counters of the current run, see the page of the element; never null")
+                .blurb(
+                    "Counters of the current run: sessions, round-trip time, bytes, tracks, peers and more, each explained on \
+                     the page of the element; never null",
+                )
                 .read_only()
                 .build(),
         ]

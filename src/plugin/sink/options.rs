@@ -49,7 +49,7 @@ impl Options {
         properties.extend([
             glib::ParamSpecEnum::builder_with_default("container", default.container)
                 .nick("Container")
-                .blurb("How the frames of all tracks are laid out, unless a pad says otherwise")
+                .blurb("In what the frames of all tracks are wrapped, unless a pad says otherwise; text and data have their own")
                 .mutable_ready()
                 .build(),
             glib::ParamSpecBoolean::builder("sync")

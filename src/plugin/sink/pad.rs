@@ -168,7 +168,7 @@ fn properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecEnum::builder_with_default("container", default.container)
             .nick("Container")
-            .blurb("How frames are laid out, for the next track that begins; inherit takes the element's container")
+            .blurb("In what the frames are wrapped, for the next track that begins")
             .mutable_ready()
             .build(),
         glib::ParamSpecInt::builder("priority")
@@ -215,7 +215,7 @@ fn properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("Counters of the current run, see the page of the element; never null")
+            .blurb("Counters of the current run: frames, bytes, groups, dropped; never null")
             .read_only()
             .build(),
     ]
