@@ -49,7 +49,7 @@ impl Options {
         properties.extend([
             glib::ParamSpecEnum::builder_with_default("container", default.container)
                 .nick("Container")
-                .blurb("In what the frames of all tracks are wrapped, unless a pad says otherwise; text and data have their own")
+                .blurb("In what the frames of all tracks are wrapped, unless a pad says otherwise; text and data are never in cmaf")
                 .mutable_ready()
                 .build(),
             glib::ParamSpecBoolean::builder("sync")
