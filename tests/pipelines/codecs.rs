@@ -1,5 +1,7 @@
 //! Every codec from an encoder to the decoder that is found for it, and what is no media.
 
+use gst::prelude::*;
+
 use crate::{
     media::{Route, data, lossless, picture, text, tone},
     support::{LISTEN, Pipeline, Publisher, Record},
