@@ -1,13 +1,14 @@
 //! Debug categories, and the transport's log among them.
 //!
-//! The layers below log through `tracing`. On the runtime's own threads their events go to the
-//! category `moq`, unless the application had a `tracing` subscriber before: then it gets them.
+//! The layers below log through `tracing`. Where a thread drives the network their events go to the category `moq`. Whatever
+//! subscriber the application made that of the process before it uses an element hears of everything there as anywhere
+//! else.
 
 use std::{fmt::Write, sync::LazyLock};
 
 use gst::{DebugCategory, DebugColorFlags, DebugLevel, glib, prelude::*};
 use tracing::{
-    Event, Level, Metadata, Subscriber,
+    Dispatch, Event, Level, Metadata, Subscriber, dispatcher,
     field::{Field, Visit},
     span,
     subscriber::{DefaultGuard, Interest},
@@ -17,66 +18,106 @@ use tracing::{
 pub(super) static TRANSPORT: LazyLock<DebugCategory> =
     LazyLock::new(|| DebugCategory::new("moq", DebugColorFlags::empty(), Some("MoQ transport")));
 
-/// Hands the events of this crate to [`TRANSPORT`].
-#[derive(Clone, Copy)]
-pub(super) struct Bridge;
+/// What listens to `tracing` where the network is driven.
+///
+/// Which subscriber is that of the process is not ours to choose: this one is for one thread at a time, and passes
+/// everything on.
+pub(super) struct Listener(Dispatch);
 
-impl Bridge {
-    /// `None` when somebody else already listens to `tracing`.
-    pub(super) fn unless_taken() -> Option<Self> {
-        (!tracing::dispatcher::has_been_set()).then_some(Self)
+impl Listener {
+    /// Passes on to whom this thread's events go now.
+    pub(super) fn new() -> Self {
+        let application = dispatcher::get_default(Dispatch::clone);
+        Self(Dispatch::new(Bridge { application }))
     }
 
-    /// Listens on this thread until what is returned is dropped. The process' global subscriber stays the application's
-    /// choice.
-    pub(super) fn listen(self) -> DefaultGuard {
-        tracing::subscriber::set_default(self)
+    /// Listens on this thread until what is returned is dropped.
+    pub(super) fn listen(&self) -> DefaultGuard {
+        dispatcher::set_default(&self.0)
     }
+}
+
+/// Hands the events of this crate to [`TRANSPORT`], and everything to the application.
+struct Bridge {
+    application: Dispatch,
 }
 
 impl Subscriber for Bridge {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_ours(metadata) && metadata.is_event() {
+        let interest = self.application.register_callsite(metadata);
+        if is_ours(metadata) {
             // The threshold may change at any time.
             Interest::sometimes()
         } else {
-            Interest::never()
+            interest
         }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_ours(metadata) && TRANSPORT.above_threshold(level(metadata.level()))
+        is_wanted(metadata) || self.application.enabled(metadata)
     }
 
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+        self.application.new_span(span)
     }
 
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
+        self.application.record(span, values);
+    }
 
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn record_follows_from(&self, span: &span::Id, follows: &span::Id) {
+        self.application.record_follows_from(span, follows);
+    }
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        let mut text = Text::default();
-        event.record(&mut text);
-        TRANSPORT.log(
-            None::<&glib::Object>,
-            level(metadata.level()),
-            glib::GString::from(metadata.file().unwrap_or_default()).as_gstr(),
-            metadata.target(),
-            metadata.line().unwrap_or_default(),
-            format_args!("{}{}", text.message, text.fields),
-        );
+        if is_wanted(metadata) {
+            log(event);
+        }
+        if self.application.enabled(metadata) {
+            self.application.event(event);
+        }
     }
 
-    fn enter(&self, _: &span::Id) {}
+    fn enter(&self, span: &span::Id) {
+        self.application.enter(span);
+    }
 
-    fn exit(&self, _: &span::Id) {}
+    fn exit(&self, span: &span::Id) {
+        self.application.exit(span);
+    }
+
+    fn clone_span(&self, span: &span::Id) -> span::Id {
+        self.application.clone_span(span)
+    }
+
+    fn try_close(&self, span: span::Id) -> bool {
+        self.application.try_close(span)
+    }
 }
 
+fn log(event: &Event<'_>) {
+    let metadata = event.metadata();
+    let mut text = Text::default();
+    event.record(&mut text);
+    TRANSPORT.log(
+        None::<&glib::Object>,
+        level(metadata.level()),
+        glib::GString::from(metadata.file().unwrap_or_default()).as_gstr(),
+        metadata.target(),
+        metadata.line().unwrap_or_default(),
+        format_args!("{}{}", text.message, text.fields),
+    );
+}
+
+/// Whether GStreamer's log takes it now.
+fn is_wanted(metadata: &Metadata<'_>) -> bool {
+    is_ours(metadata) && TRANSPORT.above_threshold(level(metadata.level()))
+}
+
+/// Whether it is an event of this crate.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+    metadata.is_event() && metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
 fn level(level: &Level) -> DebugLevel {

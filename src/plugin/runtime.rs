@@ -22,7 +22,7 @@ use tokio::{
     task,
 };
 
-use super::logging::Bridge;
+use super::logging::Listener;
 
 /// It is made on first use and lives as long as the process.
 static NETWORK: LazyLock<Network> = LazyLock::new(|| {
@@ -61,7 +61,7 @@ where
 struct Network {
     /// It is driven by one thread in `block_on` at a time; when that leaves, another one in `block_on` goes on.
     runtime: runtime::Runtime,
-    bridge: Option<Bridge>,
+    log: Listener,
     /// How many pads wait.
     waiting: Mutex<usize>,
     /// The last one has left.
@@ -73,7 +73,6 @@ struct Network {
 impl Network {
     fn new() -> Self {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
-        let bridge = Bridge::unless_taken();
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
             .event_interval(TASKS_A_LOOK)
@@ -84,7 +83,7 @@ impl Network {
             .expect("the system has a poller to give");
         Self {
             runtime,
-            bridge,
+            log: Listener::new(),
             waiting: Mutex::new(0),
             deserted: Condvar::new(),
             taken: Notify::new(),
@@ -93,7 +92,7 @@ impl Network {
 
     /// Drives the runtime whenever no pad does.
     fn drive(&self) {
-        let _listening = self.bridge.map(Bridge::listen);
+        let _listening = self.log.listen();
         loop {
             self.deserted
                 .wait_while(&mut self.waiting.lock(), |waiting| *waiting > 0);
@@ -111,7 +110,7 @@ impl Network {
             }
         }
         let _waiting = Waiting::new(self);
-        let _listening = self.bridge.map(Bridge::listen);
+        let _listening = self.log.listen();
         self.runtime.block_on(future)
     }
 }

@@ -196,6 +196,35 @@ fn a_change_of_caps_keeps_the_track_and_its_viewers() {
 }
 
 #[test]
+fn a_track_with_a_name_of_its_own_keeps_it_and_its_viewers_with_another_codec() {
+    let sink = hasty();
+    let feed = sink.feed_raw();
+    feed.sink.set_property("track", "camera");
+    assert!(feed.event(gst::event::StreamStart::new("pictures")));
+    assert!(feed.caps("video/x-vp8,width=64,height=64"));
+    assert!(feed.segment());
+    push(&feed, 0, vp8(64));
+    let mut catalogs = Catalogs::new(&sink);
+    let viewer = Viewer::new(&sink);
+    let mut track = viewer.subscribe("camera");
+    assert_eq!(viewer.first(&mut track).0, 0);
+    let codec = |catalog: Catalog| {
+        catalog.video.expect("video").renditions["camera"]
+            .codec
+            .clone()
+    };
+    assert_eq!(codec(catalogs.next()), "vp8");
+    assert!(feed.caps("video/x-vp9,width=32,height=32,profile=(string)0"));
+    push(
+        &feed,
+        40,
+        vec![0x82, 0x49, 0x83, 0x42, 0, 0x1, 0xf0, 0, 0xf0],
+    );
+    assert!(codec(catalogs.next()).starts_with("vp09"));
+    assert_eq!(viewer.first(&mut track).0, 40_000);
+}
+
+#[test]
 fn pads_come_and_go_while_it_plays() {
     let sink = hasty();
     let first = sink.feed(OPUS);

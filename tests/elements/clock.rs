@@ -8,7 +8,7 @@ use std::{
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 
-use crate::support::{Feed, LIMIT, Sink};
+use crate::support::{Feed, LIMIT, Sink, Viewer};
 
 const OPUS: &str = "audio/x-opus,channels=2,channel-mapping-family=0";
 
@@ -183,4 +183,55 @@ fn a_gap_is_waited_for_and_what_follows_has_its_end() {
     clock.set(1_500);
     pushed.join().expect("no panic").expect("it is published");
     assert_eq!(sink.stat("frames"), 1);
+}
+
+/// Plays a file of two seconds four times, on a machine that stands still at each seam and between; gives the times in
+/// ms that viewers see, a packet each 20 ms.
+fn looped(between: impl Fn(&Feed, u64)) -> Vec<u64> {
+    let (clock, sink, feed) = playing(|_| ());
+    // Nothing has to wait: the clock is ahead of what comes.
+    let mut now = 1_000_000;
+    clock.set(now);
+    let mut seen = None;
+    let mut times = Vec::new();
+    for round in 0..4 {
+        between(&feed, round);
+        for packet in 0..100 {
+            now += match packet {
+                0 => 880,
+                50 => 3_000,
+                _ => packet % 3,
+            };
+            clock.set(now);
+            feed.push(Some(packet * 20), b"x").expect("it is published");
+            let (viewer, track) = seen.get_or_insert_with(|| {
+                let viewer = Viewer::new(&sink);
+                let track = viewer.subscribe("audio0");
+                (viewer, track)
+            });
+            times.push(viewer.first(track).0 / 1_000);
+        }
+    }
+    times
+}
+
+#[test]
+fn the_seam_of_a_loop_follows_from_the_media_and_not_from_when_it_came() {
+    let evenly: Vec<u64> = (0..400).map(|packet| packet * 20).collect();
+    // As a file that is read again and again: its times begin anew.
+    assert_eq!(looped(|_, _| ()), evenly);
+    // As one that is sought by segments, each of which says where it lies.
+    let sought = looped(|feed, round| {
+        let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        segment.set_base(gst::ClockTime::from_seconds(2 * round));
+        segment.set_stop(gst::ClockTime::from_seconds(2));
+        assert!(feed.event(gst::event::Segment::new(&segment)));
+    });
+    assert_eq!(sought, evenly);
+    // As one that is followed by the next without a word of it.
+    let followed = looped(|feed, _| {
+        assert!(feed.event(gst::event::StreamStart::new("the same")));
+        assert!(feed.segment());
+    });
+    assert_eq!(followed, evenly);
 }

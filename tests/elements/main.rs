@@ -4,6 +4,7 @@
 mod catalog;
 mod clock;
 mod contention;
+mod errors;
 #[path = "../common/fmp4.rs"]
 mod fmp4;
 mod formats;
@@ -11,6 +12,7 @@ mod fragments;
 mod pace;
 mod shared;
 mod sink;
+mod stats;
 mod stress;
 mod support;
 mod time;

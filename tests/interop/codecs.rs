@@ -26,6 +26,7 @@ fn sound_of_every_codec_goes_through_the_relay() {
     let route = Route::Relay(relay.url());
     for encoder in [
         "avenc_aac ! aacparse",
+        "voaacenc ! audio/mpeg,stream-format=adts",
         "opusenc",
         "lamemp3enc",
         "avenc_ac3 ! ac3parse",
@@ -41,5 +42,7 @@ fn text_and_data_go_through_the_relay() {
     let relay = Relay::start();
     let route = Route::Relay(relay.url());
     text(&route, "subparse");
+    text(&route, "subparse ! webvttenc");
     data(&route, "meta/x-klv,parsed=true");
+    data(&route, "application/octet-stream");
 }

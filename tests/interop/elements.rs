@@ -123,14 +123,16 @@ fn a_token_goes_along_over_either_binding_and_into_no_log() {
             assert!(log.contains("DEBUG"), "{log}");
             assert!(!log.contains(TOKEN), "{log}");
         }
-        let refused = watch(&arguments(scheme, "wrong.token"));
-        let log = refused.end().1.join("\n");
-        assert!(
-            log.contains(
-                "The server does not allow this: check the path of url, broadcast and auth-token (it may have expired)"
-            ),
-            "{log}"
-        );
-        assert!(!log.contains("wrong.token"), "{log}");
+        let wrong = arguments(scheme, "wrong.token");
+        for refused in [watch(&wrong), publish(&wrong, 3_000)] {
+            let log = refused.end().1.join("\n");
+            assert!(
+                log.contains(
+                    "The server does not allow this: check the path of url, broadcast and auth-token (it may have expired)"
+                ),
+                "{log}"
+            );
+            assert!(!log.contains("wrong.token"), "{log}");
+        }
     }
 }

@@ -1,6 +1,11 @@
 //! Every codec from an encoder to the decoder that is found for it, and what is no media.
 
-use crate::media::{Route, data, lossless, picture, text, tone};
+use gst::prelude::*;
+
+use crate::{
+    media::{Route, data, lossless, picture, text, tone},
+    support::{LISTEN, Pipeline, Publisher, Record},
+};
 
 #[test]
 fn a_picture_of_h264_arrives_in_every_form() {
@@ -101,4 +106,38 @@ fn subtitles_arrive_as_text_with_times() {
 fn data_arrives_as_it_is_with_times() {
     data(&Route::Direct, "meta/x-klv,parsed=true");
     data(&Route::Direct, "application/octet-stream");
+}
+
+#[test]
+fn subtitles_are_laid_over_the_picture_that_they_came_with() {
+    let file = std::env::temp_dir().join(format!("moq-{}-overlay.srt", std::process::id()));
+    let subtitles = "1\n00:00:01,000 --> 00:00:09,000\nSubtitle\n\n";
+    std::fs::write(&file, subtitles).expect("the folder can be written");
+    let publisher = Publisher::new(&format!(
+        "{LISTEN} videotestsrc is-live=true pattern=black ! video/x-raw,width=160,height=120,framerate=15/1 \
+         ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! sink.sink_0 \
+         filesrc location={} ! subparse ! sink.sink_1",
+        file.display()
+    ));
+    let viewer = Pipeline::launch(&format!(
+        "moqsrc name=source url=http://127.0.0.1:{}/ broadcast=cam textoverlay name=overlay \
+         source.video_0 ! decodebin ! videoconvert ! video/x-raw,format=I420 ! overlay.video_sink \
+         source.text_0 ! queue ! overlay.text_sink overlay. ! fakesink name=out sync=false async=false",
+        publisher.port
+    ));
+    let record = Record::default();
+    let out = viewer.element("out").static_pad("sink");
+    record.watch(&out.expect("a sink has one"), "out");
+    viewer.set_state(gst::State::Playing);
+    publisher.play();
+    let brightest = |picture: &[u8]| picture[..160 * 120].iter().copied().max();
+    let mut shown = Vec::new();
+    record.wait("letters on the picture", |tracks| {
+        let units = &tracks["out"].units;
+        let new = units[shown.len()..].iter();
+        shown.extend(new.map(|unit| brightest(&unit.bytes)));
+        shown.last().is_some_and(|brightest| *brightest > Some(200))
+    });
+    std::fs::remove_file(&file).expect("it was written");
+    assert!(shown[0] < Some(60), "{shown:?}");
 }

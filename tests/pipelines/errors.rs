@@ -50,6 +50,12 @@ fn a_certificate_that_is_not_trusted_says_what_to_set() {
         "00".repeat(32)
     ));
     says(&text, &["certificate"]);
+    let text = fails_to_start(&live_video(&format!(
+        "moqsink url=https://127.0.0.1:{}/ broadcast=other certificate-fingerprints={}",
+        publisher.port,
+        "00".repeat(32)
+    )));
+    says(&text, &["certificate"]);
 }
 
 #[test]

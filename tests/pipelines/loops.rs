@@ -58,26 +58,31 @@ fn goes_on(publisher: &Publisher, viewer: &Viewer, loops: usize) {
         for (number, (sent, got)) in sent[begin..].iter().zip(&got).enumerate() {
             assert!(sent.bytes == got.bytes, "{name}: unit {number} is lost");
         }
-        let mut times: Vec<_> = got[..count].iter().map(|unit| unit.time).collect();
-        if kind == "video" {
-            // They come in the order in which they are decoded.
-            times.sort_unstable();
-        }
-        // What lies before the start of a viewer's segment has no running time.
-        times.retain(|time| !time.is_zero());
-        for pair in times.windows(2) {
-            // A packet from before the segment, which a decoder needs to start with, takes no time.
-            let passed = pair[1].checked_sub(pair[0]).map(Duration::from);
-            assert!(
-                passed.is_some_and(|passed| passed < step * 2 + TOLERANCE),
-                "{name}: {passed:?} after {} of {times:?}",
-                pair[0]
-            );
-        }
-        let all = Duration::from(times[times.len() - 1] - times[0]);
-        let expected = step * u32::try_from(times.len() - 1).expect("there are few");
-        assert!(all.abs_diff(expected) < TOLERANCE * 4, "{name}: {all:?}");
+        passes_evenly(name, &got[..count], step);
     }
+}
+
+/// Time goes on evenly from the first unit to the last.
+fn passes_evenly(name: &str, units: &[Unit], step: Duration) {
+    let mut times: Vec<_> = units.iter().map(|unit| unit.time).collect();
+    if name.starts_with("video") {
+        // They come in the order in which they are decoded.
+        times.sort_unstable();
+    }
+    // What lies before the start of a viewer's segment has no running time.
+    times.retain(|time| !time.is_zero());
+    for pair in times.windows(2) {
+        // A packet from before the segment, which a decoder needs to start with, takes no time.
+        let passed = pair[1].checked_sub(pair[0]).map(Duration::from);
+        assert!(
+            passed.is_some_and(|passed| passed < step * 2 + TOLERANCE),
+            "{name}: {passed:?} after {} of {times:?}",
+            pair[0]
+        );
+    }
+    let all = Duration::from(times[times.len() - 1] - times[0]);
+    let expected = step * u32::try_from(times.len() - 1).expect("there are few");
+    assert!(all.abs_diff(expected) < TOLERANCE * 4, "{name}: {all:?}");
 }
 
 fn sent(publisher: &Publisher, kind: &str) -> Vec<Unit> {
@@ -138,6 +143,29 @@ fn a_file_that_is_sought_by_segments_goes_on() {
         seek(gst::SeekFlags::SEGMENT);
     }
     goes_on(&publisher, &viewer, 3);
+}
+
+#[test]
+fn a_fragmented_file_that_is_read_again_and_again_goes_on() {
+    let clip = Clip::new("fragments.mp4", "bframes=2", "mp4mux fragment-duration=500");
+    let publisher = Publisher::new(&format!(
+        "multifilesrc location={} loop=true ! video/quicktime ! {LISTEN}",
+        clip.0.display()
+    ));
+    publisher.play();
+    let viewer = patient(&publisher);
+    for (name, count, step) in [("video_0", 45, VIDEO_STEP), ("audio_0", 75, AUDIO_STEP)] {
+        viewer.record.wait_for_units(name, 3 * count);
+        let got = viewer.record.track(name).units;
+        // What comes after one round is what came before it.
+        for (number, pair) in got[..3 * count].windows(count + 1).enumerate() {
+            assert!(
+                pair[0].bytes == pair[count].bytes,
+                "{name}: {number} is lost or moved"
+            );
+        }
+        passes_evenly(name, &got[..3 * count], step);
+    }
 }
 
 const VIDEO_STEP: Duration = Duration::from_nanos(33_333_333);

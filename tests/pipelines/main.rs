@@ -17,6 +17,7 @@ mod media;
 mod players;
 #[path = "../common/program.rs"]
 mod program;
+mod renditions;
 mod slow;
 mod support;
 mod tokens;

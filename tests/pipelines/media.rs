@@ -30,13 +30,8 @@ struct Screen {
 }
 
 impl Broadcast {
-    /// Is ready to be played; data waits for [`Self::play`].
-    fn new(route: &Route, encoder: &str) -> Self {
-        Self::with(route, "legacy", encoder)
-    }
-
-    /// As [`Self::new`], in this container.
-    fn with(route: &Route, container: &str, encoder: &str) -> Self {
+    /// Is ready to be played, in this container; data waits for [`Self::play`].
+    fn new(route: &Route, container: &str, encoder: &str) -> Self {
         let address = match route {
             Route::Direct => "listen=127.0.0.1:0".to_owned(),
             Route::Relay(url) => format!("url={url}"),
@@ -106,7 +101,7 @@ pub(crate) fn picture(route: &Route, encoder: &str) {
 
 /// As [`picture`], in this container.
 pub(crate) fn picture_in(route: &Route, container: &str, encoder: &str) {
-    let broadcast = Broadcast::with(
+    let broadcast = Broadcast::new(
         route,
         container,
         &format!(
@@ -129,7 +124,7 @@ pub(crate) fn picture_in(route: &Route, container: &str, encoder: &str) {
 }
 
 /// How close two pictures are, in decibels.
-fn psnr(one: &[u8], other: &[u8]) -> f64 {
+pub(crate) fn psnr(one: &[u8], other: &[u8]) -> f64 {
     assert_eq!(one.len(), other.len());
     let squares = one
         .iter()
@@ -141,8 +136,14 @@ fn psnr(one: &[u8], other: &[u8]) -> f64 {
 
 /// A tone comes out as high as it went in, with the decoder that is found for it.
 pub(crate) fn tone(route: &Route, channels: usize, encoder: &str) {
+    tone_in(route, "legacy", channels, encoder);
+}
+
+/// As [`tone`], in this container.
+pub(crate) fn tone_in(route: &Route, container: &str, channels: usize, encoder: &str) {
     let broadcast = Broadcast::new(
         route,
+        container,
         &format!(
             "audiotestsrc is-live=true freq=1000 samplesperbuffer=480 \
              ! audio/x-raw,format=S16LE,rate=48000,channels={channels}{} ! audioconvert ! {encoder}",
@@ -173,11 +174,7 @@ pub(crate) fn tone(route: &Route, channels: usize, encoder: &str) {
     );
     assert_eq!(caps.get::<i32>("rate"), Ok(48_000), "{encoder}");
     let heard = &heard[16_000..48_000];
-    let crossings = heard
-        .windows(2)
-        .filter(|pair| (pair[0] < 0) != (pair[1] < 0))
-        .count();
-    let frequency = crossings as f64 / 2.0 / (heard.len() as f64 / 48_000.0);
+    let frequency = frequency(heard);
     assert!(
         (980.0..1020.0).contains(&frequency),
         "{encoder}: {frequency} Hz"
@@ -186,8 +183,17 @@ pub(crate) fn tone(route: &Route, channels: usize, encoder: &str) {
     assert!(peak > Some(10_000), "{encoder}: {peak:?}");
 }
 
+/// How high a tone is, in Hz, of which there are 48000 samples a second.
+pub(crate) fn frequency(heard: &[i16]) -> f64 {
+    let crossings = heard
+        .windows(2)
+        .filter(|pair| (pair[0] < 0) != (pair[1] < 0))
+        .count();
+    crossings as f64 / 2.0 / (heard.len() as f64 / 48_000.0)
+}
+
 /// The samples of the first channel.
-fn samples(bytes: &[u8], channels: usize) -> Vec<i16> {
+pub(crate) fn samples(bytes: &[u8], channels: usize) -> Vec<i16> {
     bytes
         .as_chunks()
         .0
@@ -199,8 +205,14 @@ fn samples(bytes: &[u8], channels: usize) -> Vec<i16> {
 
 /// Noise comes out sample by sample as it went in.
 pub(crate) fn lossless(route: &Route, encoder: &str) {
+    lossless_in(route, "legacy", encoder);
+}
+
+/// As [`lossless`], in this container.
+pub(crate) fn lossless_in(route: &Route, container: &str, encoder: &str) {
     let broadcast = Broadcast::new(
         route,
+        container,
         &format!(
             "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 \
              ! audio/x-raw,format=S16LE,rate=48000,channels=2 ! identity name=raw ! {encoder}"
@@ -229,13 +241,24 @@ pub(crate) fn lossless(route: &Route, encoder: &str) {
 
 /// Subtitles come out as plain text, as far apart and for as long as they went in.
 pub(crate) fn text(route: &Route, parser: &str) {
+    text_in(route, "legacy", parser);
+}
+
+/// As [`text`], in this container.
+pub(crate) fn text_in(route: &Route, container: &str, parser: &str) {
     let subtitles = "1\n00:00:00,200 --> 00:00:00,600\n<i>Hello</i> & welcome\n\n\
                      2\n00:00:00,700 --> 00:00:01,700\nOne\nTwo\n\n";
     let folder = std::env::temp_dir();
-    let file = folder.join(format!("moq-{}-{}.srt", std::process::id(), parser.len()));
+    let name = format!(
+        "moq-{}-{container}-{}.srt",
+        std::process::id(),
+        parser.len()
+    );
+    let file = folder.join(name);
     std::fs::write(&file, subtitles).expect("the folder can be written");
     let broadcast = Broadcast::new(
         route,
+        container,
         &format!("filesrc location={} ! {parser}", file.display()),
     );
     let screen = broadcast.screen("skip-policy=none", "text/x-raw,format=utf8");
@@ -259,7 +282,7 @@ pub(crate) fn text(route: &Route, parser: &str) {
 pub(crate) fn same_samples(route: &Route, container: &str, video: &str, audio: &str) {
     let source = "videotestsrc is-live=true num-buffers=75 \
                   ! video/x-raw,format=I420,width=160,height=120,framerate=25/1";
-    let broadcast = Broadcast::with(
+    let broadcast = Broadcast::new(
         route,
         container,
         &format!(
@@ -307,8 +330,14 @@ pub(crate) fn same_samples(route: &Route, container: &str, video: &str, audio: &
 
 /// Buffers of data come out as they went in, as far apart.
 pub(crate) fn data(route: &Route, caps: &str) {
+    data_in(route, "legacy", caps);
+}
+
+/// As [`data`], in this container.
+pub(crate) fn data_in(route: &Route, container: &str, caps: &str) {
     let broadcast = Broadcast::new(
         route,
+        container,
         &format!(
             "fakesrc is-live=true do-timestamp=true format=time sizetype=fixed sizemax=32 filltype=pattern-span \
              datarate=640 ! {caps}"

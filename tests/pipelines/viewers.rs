@@ -57,6 +57,26 @@ fn the_first_picture_after_the_join_is_live() {
 }
 
 #[test]
+fn the_encoder_makes_a_keyframe_for_the_first_viewer_of_a_long_group() {
+    // By itself it makes one in a hundred seconds.
+    let publisher =
+        Publisher::new(&live_video(LISTEN).replace("key-int-max=30", "key-int-max=3000"));
+    publisher.play();
+    publisher.record.wait_for_units("sink_0", 75);
+    let keyframes =
+        |units: &[crate::support::Unit]| units.iter().filter(|unit| unit.keyframe).count();
+    assert_eq!(keyframes(&publisher.record.track("sink_0").units), 1);
+    let viewer = publisher.viewer();
+    viewer
+        .record
+        .wait("a picture without much before it", |tracks| {
+            let units = tracks.get("video_0").map(|track| track.units.as_slice());
+            keyframes(units.unwrap_or_default()) == 2
+        });
+    assert_eq!(keyframes(&publisher.record.track("sink_0").units), 2);
+}
+
+#[test]
 fn a_publisher_that_ends_ends_its_viewers_with_the_last_frame() {
     let publisher =
         Publisher::new(&live_video(LISTEN).replace("is-live=true", "is-live=true num-buffers=60"));

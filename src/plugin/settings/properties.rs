@@ -21,12 +21,13 @@ impl Settings {
             text(
                 "broadcast",
                 "Broadcast",
-                "Path of the broadcast, relative to the path of the URL",
+                "Name of the broadcast, such as cam or studio/cam; with url it lies below the path of the url",
             ),
             text(
                 "listen",
                 "Listen",
-                "HOST:PORT on which to serve sessions without a relay; port 0 takes any free port",
+                "HOST:PORT on which to serve peers from here, without a relay: QUIC over UDP, web pages over TCP; [::]:PORT is \
+                 every address of the machine, port 0 any free port (see listen-address)",
             ),
             glib::ParamSpecString::builder("listen-address")
                 .nick("Listen address")
@@ -48,36 +49,36 @@ impl Settings {
             ),
             count(
                 "max-sessions",
-                "Most sessions",
+                "Maximum sessions",
                 "With listen: sessions that peers may have open at the same time",
                 default.limits.sessions,
             ),
             count(
                 "max-sessions-per-address",
-                "Most sessions of an address",
+                "Maximum sessions per address",
                 "With listen: sessions that one address (of IPv6: one /64 network) may have open at the same time",
                 default.limits.sessions_per_address,
             ),
             count(
                 "max-handshakes-per-address",
-                "Most handshakes of an address",
+                "Maximum handshakes per address",
                 "With listen: connections that one address may begin in a second",
                 default.limits.handshakes_per_address,
             ),
             count(
                 "max-subscriptions",
-                "Most subscriptions",
+                "Maximum subscriptions",
                 "With listen: subscriptions and other requests that one session may have open; more are refused",
                 default.limits.subscriptions,
             ),
             count(
                 "max-announcements",
-                "Most announcements",
+                "Maximum announcements",
                 "With listen: broadcasts that one session may announce; one more ends it",
                 default.limits.announcements,
             ),
             glib::ParamSpecUInt64::builder("max-bytes-in-flight")
-                .nick("Most bytes in flight")
+                .nick("Maximum bytes in flight")
                 .blurb(
                     "With listen: bytes that may be under way in all sessions together; each has an equal share, of 64 KiB at \
                      least and 8 MiB at most",
@@ -87,7 +88,7 @@ impl Settings {
                 .mutable_ready()
                 .build(),
             glib::ParamSpecUInt64::builder("max-idle-time")
-                .nick("Most idle time")
+                .nick("Maximum idle time")
                 .blurb(
                     "With listen: a session that has neither a subscription nor another request open, and announces nothing, \
                      ends after this many milliseconds; 0 = never",
@@ -124,7 +125,7 @@ impl Settings {
             ),
             glib::ParamSpecBoolean::builder("tls-disable-verify")
                 .nick("Disable TLS verification")
-                .blurb("Accept every certificate. Insecure")
+                .blurb("Accept every certificate of a server, whoever it is from. Insecure: for tests only")
                 .default_value(default.tls_disable_verify)
                 .mutable_ready()
                 .build(),
@@ -179,7 +180,7 @@ impl Settings {
                 .build(),
             glib::ParamSpecEnum::builder_with_default("congestion-controller", default.congestion)
                 .nick("Congestion controller")
-                .blurb("What decides how fast data is sent")
+                .blurb("Algorithm that decides how fast data is sent")
                 .mutable_ready()
                 .build(),
             glib::ParamSpecEnum::builder_with_default("status", Phase::Stopped)
@@ -213,7 +214,10 @@ impl Settings {
                 .build(),
             glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Counters of the current run, see the page of the element; never null")
+                .blurb(
+                    "Counters of the current run: sessions, round-trip time, bytes, tracks, peers and more, each explained on \
+                     the page of the element; never null",
+                )
                 .read_only()
                 .build(),
         ]

@@ -10,16 +10,22 @@ use crate::media::container::Kind;
 pub(in crate::plugin) enum Container {
     /// What every reader knows.
     #[default]
-    #[enum_value(name = "Timestamp and payload", nick = "legacy")]
+    #[enum_value(
+        name = "A timestamp before each frame, which every player reads",
+        nick = "legacy"
+    )]
     Legacy,
     /// One `moof` and `mdat` per frame.
     #[enum_value(
-        name = "Movie fragments, those of the input where it is fragmented MP4",
+        name = "Fragments of MP4: those that come in, where they do, else one for each frame",
         nick = "cmaf"
     )]
     Cmaf,
     /// As the IETF draft of this name.
-    #[enum_value(name = "Low Overhead Container", nick = "loc")]
+    #[enum_value(
+        name = "Low Overhead Container, as the IETF describes it",
+        nick = "loc"
+    )]
     Loc,
 }
 
@@ -29,19 +35,25 @@ pub(in crate::plugin) enum Container {
 pub(in crate::plugin) enum PadContainer {
     /// As the element says.
     #[default]
-    #[enum_value(name = "The element's", nick = "inherit")]
+    #[enum_value(name = "As the property of the element says", nick = "inherit")]
     Inherit,
     /// What every reader knows.
-    #[enum_value(name = "Timestamp and payload", nick = "legacy")]
+    #[enum_value(
+        name = "A timestamp before each frame, which every player reads",
+        nick = "legacy"
+    )]
     Legacy,
     /// One `moof` and `mdat` per frame.
     #[enum_value(
-        name = "Movie fragments, those of the input where it is fragmented MP4",
+        name = "Fragments of MP4: those that come in, where they do, else one for each frame",
         nick = "cmaf"
     )]
     Cmaf,
     /// As the IETF draft of this name.
-    #[enum_value(name = "Low Overhead Container", nick = "loc")]
+    #[enum_value(
+        name = "Low Overhead Container, as the IETF describes it",
+        nick = "loc"
+    )]
     Loc,
 }
 

@@ -20,6 +20,7 @@ use super::{
     pad::MoqSinkPad as PadImp,
     stats::{self, Published},
     timeline::Timeline,
+    trouble::Trouble,
     wallclock::WallClock,
 };
 use crate::{
@@ -194,6 +195,7 @@ impl MoqSink {
 
     /// Lets the broadcast wait for the pad's tracks.
     fn prepare(&self, pad: &MoqSinkPad) {
+        *pad.imp().trouble() = Trouble::default();
         let input = self.input();
         pad.imp().stream().input = input;
     }

@@ -128,13 +128,23 @@
 //! | `bytes-sent`, `bytes-received`, `packets-lost` | uint64 | by the sessions that are open |
 //! | `estimated-send-bitrate` | uint64 | as the property |
 //! | `viewers` | array of structures | the peers that came to `listen`, see below |
-//! | `refused` | structure | how often peers were turned away there: `unauthorized`, `sessions` (`max-sessions`, `max-sessions-per-address`), `handshakes`, `requests` (HTTP), `subscriptions`, `announcements`, `idle`; and how often one had to do with a small share of `max-bytes-in-flight` |
+//! | `refused` | structure | how often peers were turned away there, see below |
 //! | `frames`, `bytes` | uint64 | samples published, and their payload |
 //! | `groups` | uint64 | groups begun |
 //! | `dropped` | uint64 | samples dropped because no keyframe came before them, or because they were too late |
 //! | `groups-late` | uint64 | groups that a peer did not get whole because they had become too old |
-//! | `tracks` | array | of each track: `pad`, `track` (its name), `kind`, `frames`, `bytes`, `groups`, `dropped` |
-//! | `connections` | array | of each session, of `url` and of `listen`, see below |
+//! | `tracks` | array of structures | the tracks that are published now, see below |
+//! | `connections` | array of structures | the sessions that are open, of `url` and of `listen`, see below |
+//!
+//! | field of a track | type | meaning |
+//! |---|---|---|
+//! | `pad`, `track` | string | the pad from which it comes, and its name in the broadcast |
+//! | `kind` | string | `video`, `audio`, `text` or `data` |
+//! | `frames`, `bytes`, `groups`, `dropped` | uint64 | as those of the element, of this track |
+//!
+//! | field of the `stats` of a pad | type | meaning |
+//! |---|---|---|
+//! | `frames`, `bytes`, `groups`, `dropped` | uint64 | as those of the element, of all tracks that came from this pad in this run |
 //!
 //! | field of a viewer | type | meaning |
 //! |---|---|---|
@@ -148,13 +158,38 @@
 //! | `bytes-sent`, `packets-lost` | uint64 | with headers and what was sent twice, and packets lost |
 //! | `rtt`, `send-bitrate` | uint64 | smoothed round-trip time in nanoseconds; bit/s that could be sent now |
 //!
-//! A connection has `id`, `origin` (`url` or `listen`), `remote`, `transport`, `version`, `age` (ns), and as far as they are measured `rtt` (ns),
-//! `send-bitrate`, `congestion-window`, `bytes-sent`, `bytes-received`, `bytes-lost`, `packets-sent`, `packets-received`, `packets-lost`;
-//! `groups`, `frames`, `bytes` and `groups-late` that were sent; and `tracks`, an array with `broadcast`, `track` and the same four counters
-//! for each track that is read there.
+//! | field of a connection | type | meaning |
+//! |---|---|---|
+//! | `id` | uint64 | its number in this run |
+//! | `origin` | string | `url` where the element connected, `listen` where a peer came |
+//! | `remote` | string | the address of the peer |
+//! | `transport`, `version` | string | what carries it, and the version of MoQ |
+//! | `age` | uint64 | nanoseconds since it began |
+//! | `rtt` | uint64 | smoothed round-trip time in nanoseconds; this and the fields up to `packets-lost` are there as far as the transport measures them |
+//! | `send-bitrate` | uint64 | bit/s that could be sent now |
+//! | `congestion-window` | uint64 | bytes that may be under way |
+//! | `bytes-sent`, `bytes-received`, `bytes-lost` | uint64 | with headers, and what was sent twice |
+//! | `packets-sent`, `packets-received`, `packets-lost` | uint64 | the same in packets |
+//! | `groups`, `frames`, `bytes` | uint64 | what was sent of the broadcast, and the payload |
+//! | `groups-late` | uint64 | groups that became too old before they were sent whole |
+//! | `tracks` | array of structures | the tracks that are read there now, see below |
 //!
-//! The `stats` of a pad have `frames`, `bytes`, `groups` and `dropped` of that pad. With `post-stats` the structure is posted as an element
-//! message `moq-stats` once a second.
+//! | field of a track of a connection | type | meaning |
+//! |---|---|---|
+//! | `broadcast`, `track` | string | which it is |
+//! | `groups`, `frames`, `bytes`, `groups-late` | uint64 | as those of the connection, of this track |
+//!
+//! | field of `refused` | type | meaning |
+//! |---|---|---|
+//! | `unauthorized` | uint64 | sessions that their token, their path or the application's answer did not allow |
+//! | `sessions` | uint64 | sessions beyond `max-sessions` or `max-sessions-per-address` |
+//! | `handshakes` | uint64 | connections beyond `max-handshakes-per-address` |
+//! | `requests` | uint64 | HTTP connections beyond those that one address may have |
+//! | `subscriptions`, `announcements` | uint64 | requests beyond `max-subscriptions`, broadcasts beyond `max-announcements` |
+//! | `idle` | uint64 | sessions that ended after `max-idle-time` |
+//! | `bytes-in-flight` | uint64 | how often the share of a session of `max-bytes-in-flight` was too small for pictures |
+//!
+//! With `post-stats` the structure is posted as an element message `moq-stats` once a second.
 
 mod adapt;
 mod container;
@@ -173,6 +208,7 @@ mod stats;
 mod stream;
 mod tags;
 mod timeline;
+mod trouble;
 mod wallclock;
 
 use gst::{glib, prelude::*};

@@ -49,12 +49,12 @@ impl Options {
         properties.extend([
             glib::ParamSpecEnum::builder_with_default("container", default.container)
                 .nick("Container")
-                .blurb("How the frames of all tracks are laid out, unless a pad says otherwise")
+                .blurb("In what the frames of all tracks are wrapped, unless a pad says otherwise; text and data are never in cmaf")
                 .mutable_ready()
                 .build(),
             glib::ParamSpecBoolean::builder("sync")
                 .nick("Synchronise")
-                .blurb("Send each sample when the clock reaches its running time, instead of at once")
+                .blurb("Send each sample when the clock reaches its running time, so that a file plays in real time; false sends at once")
                 .default_value(default.sync)
                 .mutable_playing()
                 .build(),
@@ -86,7 +86,7 @@ impl Options {
                 .build(),
             glib::ParamSpecUInt::builder("drain-timeout")
                 .nick("Drain timeout")
-                .blurb("How many milliseconds EOS waits for viewers to have the last group")
+                .blurb("How many milliseconds EOS waits, at most, until viewers have the last group")
                 .default_value(default.drain_timeout)
                 .mutable_playing()
                 .build(),

@@ -11,7 +11,7 @@ use std::{
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{container::PadContainer, pace::PadId, stream::Stream};
+use super::{container::PadContainer, pace::PadId, stream::Stream, trouble::Trouble};
 use crate::{
     media::container::Kind,
     moq_lite::Track,
@@ -26,6 +26,8 @@ pub(in crate::plugin) struct MoqSinkPad {
     id: AtomicU32,
     /// Held for a moment at a time, never while something is waited for, and not together with `settings`.
     stream: Mutex<Stream>,
+    /// Taken last, for a moment.
+    trouble: Mutex<Trouble>,
 }
 
 /// What the user set.
@@ -95,6 +97,10 @@ impl MoqSinkPad {
     pub(super) fn stream(&self) -> MutexGuard<'_, Stream> {
         self.stream.lock()
     }
+
+    pub(super) fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock()
+    }
 }
 
 #[glib::object_subclass]
@@ -162,7 +168,7 @@ fn properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecEnum::builder_with_default("container", default.container)
             .nick("Container")
-            .blurb("How frames are laid out, for the next track that begins; inherit takes the element's container")
+            .blurb("In what the frames are wrapped, for the next track that begins")
             .mutable_ready()
             .build(),
         glib::ParamSpecInt::builder("priority")
@@ -209,7 +215,7 @@ fn properties() -> Vec<glib::ParamSpec> {
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("Counters of the current run, see the page of the element; never null")
+            .blurb("Counters of the current run: frames, bytes, groups, dropped; never null")
             .read_only()
             .build(),
     ]

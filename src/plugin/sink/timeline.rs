@@ -15,6 +15,8 @@ pub(super) struct Timeline {
     stretches: BTreeMap<u64, Stretch>,
     /// Where the newest sample ends, as viewers see it.
     end: i128,
+    /// How often the pipeline has set its running time back behind data that had come before.
+    restarts: u64,
 }
 
 /// What is added to the running times of one stretch.
@@ -40,6 +42,8 @@ pub(super) struct Place {
     newest: Option<i128>,
     /// When the last packet of sound, or the last keyframe, is shown.
     last: Option<i128>,
+    /// When the newest sample is due, after how many restarts: what comes after it is not due before.
+    due: Option<(u64, i128)>,
     /// The last sample, and how long they are, where nobody says.
     before: Option<i128>,
     step: i128,
@@ -55,6 +59,15 @@ impl Place {
             self.flushed = true;
         }
         self.newest = None;
+        self.due = None;
+    }
+
+    /// The time at which a sample is due, if none before it is due later.
+    fn in_order(&mut self, restarts: u64, due: i128) -> i128 {
+        let newest = self.due.filter(|(count, _)| *count == restarts);
+        let due = newest.map_or(due, |(_, newest)| due.max(newest));
+        self.due = Some((restarts, due));
+        due
     }
 }
 
@@ -88,7 +101,8 @@ impl Timeline {
         }
         let length = times.duration.unwrap_or(place.step);
         self.end = self.end.max(shown + length);
-        Timing::new(time + stretch.due, shown, pts - time)
+        let due = place.in_order(self.restarts, time + stretch.due);
+        Timing::new(due, shown, pts - time)
     }
 
     /// When something that is no sample is due: the end of a gap, or of the stream.
@@ -134,6 +148,7 @@ impl Timeline {
             // The pipeline has set its running time back after all.
             stretch.due = 0;
             stretch.behind = None;
+            self.restarts += 1;
         }
         *stretch
     }
@@ -285,6 +300,23 @@ mod tests {
                 assert_eq!(placed(&mut timeline, &mut sound_place, &times), expected);
             }
         }
+    }
+
+    #[test]
+    fn sound_that_lasts_longer_than_the_loop_is_sent_in_its_order() {
+        let mut timeline = Timeline::default();
+        let [mut pictures, mut sounds] = [Place::default(), Place::default()];
+        let mut picture = |timeline: &mut Timeline, dts, pts| {
+            placed(timeline, &mut pictures, &picture(dts, pts, true))
+        };
+        let mut sound = |timeline: &mut Timeline, pts| placed(timeline, &mut sounds, &sound(pts));
+        assert_eq!(picture(&mut timeline, 4960, 5020), Some((4960, 5020)));
+        assert_eq!(sound(&mut timeline, 5020), Some((5020, 5020)));
+        assert_eq!(sound(&mut timeline, 5040), Some((5040, 5040)));
+        // The pictures begin anew where both have ended, and what sound has before that is not due before its end.
+        assert_eq!(picture(&mut timeline, 0, 60), Some((5000, 5060)));
+        assert_eq!(sound(&mut timeline, 0), Some((5040, 5040)));
+        assert_eq!(sound(&mut timeline, 80), Some((5080, 5080)));
     }
 
     #[test]

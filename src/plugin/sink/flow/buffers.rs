@@ -21,6 +21,7 @@ impl MoqSink {
     ) -> Result<FlowSuccess, FlowError> {
         gst::trace!(CAT, obj = pad, "{buffer:?}");
         let imp = pad.imp();
+        imp.trouble().check()?;
         self.begin(pad)?;
         self.pace.wait_playing(imp.id())?;
         let mut stream = imp.stream();
@@ -49,15 +50,14 @@ impl MoqSink {
             }
             None => {
                 drop(stream);
-                gst::element_imp_error!(
-                    self,
+                let message = gst::error_msg!(
                     gst::CoreError::Negotiation,
                     (
                         "Data without caps came to {}: put typefind, a parser or a capsfilter before it",
                         pad.name()
                     )
                 );
-                Err(FlowError::NotNegotiated)
+                Err(self.refuse(pad, FlowError::NotNegotiated, message))
             }
         }
     }
@@ -139,7 +139,11 @@ impl MoqSink {
     }
 
     /// The buffer's memory, mapped for as long as somebody reads the bytes.
-    pub(in super::super) fn payload(&self, buffer: gst::Buffer) -> Result<Bytes, FlowError> {
+    pub(in super::super) fn payload(
+        &self,
+        pad: &MoqSinkPad,
+        buffer: gst::Buffer,
+    ) -> Result<Bytes, FlowError> {
         let ours = buffer
             .iter_memories()
             .all(|memory| ORDINARY.iter().any(|kind| memory.is_type(*kind)));
@@ -148,13 +152,12 @@ impl MoqSink {
             // Memory of a device belongs to a small pool, which must not wait for viewers.
             Ok(mapped) => Ok(Bytes::copy_from_slice(&mapped)),
             Err(_) => {
-                gst::element_imp_error!(
-                    self,
+                let message = gst::error_msg!(
                     gst::ResourceError::Read,
                     ("The memory of a buffer cannot be read: put an element before the sink that copies it to \
                          system memory")
                 );
-                Err(FlowError::Error)
+                Err(self.refuse(pad, FlowError::Error, message))
             }
         }
     }
@@ -170,15 +173,15 @@ impl MoqSink {
         }
     }
 
-    pub(in super::super) fn fail(&self, error: &publish::Error) -> FlowError {
+    pub(in super::super) fn fail(&self, pad: &MoqSinkPad, error: &publish::Error) -> FlowError {
         // The end of a track that stops is no error of the stream.
         if matches!(error, publish::Error::Ended(_)) {
             gst::debug!(CAT, imp = self, "{error}");
             return FlowError::Flushing;
         }
         let text = sentence(&error.to_string());
-        gst::element_imp_error!(self, gst::StreamError::Failed, ("{text}"));
-        FlowError::Error
+        let message = gst::error_msg!(gst::StreamError::Failed, ("{text}"));
+        self.refuse(pad, FlowError::Error, message)
     }
 }
 

@@ -29,7 +29,7 @@ impl MoqSink {
         let mut times = stream.times(&buffer, now.unwrap_or(0));
         let duration = buffer.duration().map(Into::into);
         let reference = wallclock::reference(&buffer);
-        let payload = self.payload(buffer)?;
+        let payload = self.payload(pad, buffer)?;
         let Some(format) = stream.format.clone() else {
             return Err(FlowError::NotNegotiated);
         };
@@ -57,7 +57,7 @@ impl MoqSink {
             stream = pad.imp().stream();
             stream
                 .configure(options, config, Instant::now())
-                .map_err(|error| self.fail(&error))?;
+                .map_err(|error| self.fail(pad, &error))?;
         }
         if let (Some(converter), Content::Track(track)) = (converter, &mut stream.content) {
             track.converter = Some(converter);
@@ -136,7 +136,7 @@ impl MoqSink {
         match written {
             Ok(true) => {}
             Ok(false) => gst::debug!(CAT, obj = pad, "dropped: no keyframe yet"),
-            Err(error) => return Err(self.fail(&error)),
+            Err(error) => return Err(self.fail(pad, &error)),
         }
         Ok(FlowSuccess::Ok)
     }
@@ -157,17 +157,16 @@ impl MoqSink {
         self.resume(pad);
         let options = self.options(pad);
         let begun = imp.stream().configure(options, config, Instant::now());
-        begun.map_err(|error| self.fail(&error))
+        begun.map_err(|error| self.fail(pad, &error))
     }
 
     /// Buffers are not what the caps say.
     fn malformed(&self, pad: &MoqSinkPad, sentence: &str) -> FlowError {
-        gst::element_imp_error!(
-            self,
+        let message = gst::error_msg!(
             gst::StreamError::Format,
             ("{sentence}"),
             ["on {}", pad.name()]
         );
-        FlowError::Error
+        self.refuse(pad, FlowError::Error, message)
     }
 }

@@ -31,7 +31,8 @@ impl MoqSink {
         }
         let mut stream = imp.stream();
         let truncated = match &stream.content {
-            Content::Movie(movie) => movie.finish().err(),
+            // Of what could not be read nobody expects the end.
+            Content::Movie(movie) if imp.trouble().check().is_ok() => movie.finish().err(),
             _ => None,
         };
         stream.end_tracks(Instant::now());

@@ -26,6 +26,7 @@ impl MoqSink {
         match event.view() {
             EventView::StreamStart(_) => {
                 imp.stream().eos = false;
+                imp.trouble().restart();
                 self.revive();
             }
             EventView::Caps(caps) => return self.set_caps(pad, caps.caps()),
@@ -46,6 +47,7 @@ impl MoqSink {
             EventView::FlushStart(_) => self.pace.set_flushing(imp.id(), true),
             EventView::FlushStop(stop) => {
                 imp.stream().flush(stop.resets_time());
+                imp.trouble().restart();
                 self.revive();
                 self.pace.set_flushing(imp.id(), false);
             }
@@ -82,17 +84,17 @@ impl MoqSink {
         pad: &MoqSinkPad,
         caps: &gst::CapsRef,
     ) -> Result<FlowSuccess, FlowError> {
+        pad.imp().trouble().renew(caps)?;
         self.release(pad, Release::All)?;
         let format = match Format::new(caps) {
             Ok(format) => format,
             Err(sentence) => {
-                gst::element_imp_error!(
-                    self,
+                let message = gst::error_msg!(
                     gst::StreamError::Format,
                     ("{sentence}"),
                     ["caps on {}: {caps}", pad.name()]
                 );
-                return Err(FlowError::NotNegotiated);
+                return Err(self.refuse_caps(pad, caps, message));
             }
         };
         let config = format.config();
@@ -107,7 +109,7 @@ impl MoqSink {
         drop(stream);
         match configured {
             Ok(()) => Ok(FlowSuccess::Ok),
-            Err(error) => Err(self.fail(&error)),
+            Err(error) => Err(self.fail(pad, &error)),
         }
     }
 }

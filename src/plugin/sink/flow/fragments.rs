@@ -41,7 +41,7 @@ impl MoqSink {
         let mut stream = imp.stream();
         let presented = stream.running_time(buffer.pts());
         let reference = wallclock::reference(&buffer);
-        let payload = self.payload(buffer)?;
+        let payload = self.payload(pad, buffer)?;
         if let Some(movie) = begins {
             stream.end_tracks(Instant::now());
             stream.content = Content::Movie(Box::new(movie));
@@ -68,15 +68,14 @@ impl MoqSink {
         }
         self.release(pad, Release::Known)?;
         if let Err(error) = pushed {
-            gst::element_imp_error!(
-                self,
+            let message = gst::error_msg!(
                 gst::StreamError::Demux,
                 (
                     "The fragmented MP4 on {} cannot be read: {error}",
                     pad.name()
                 )
             );
-            return Err(FlowError::Error);
+            return Err(self.refuse(pad, FlowError::Error, message));
         }
         Ok(FlowSuccess::Ok)
     }
@@ -95,8 +94,7 @@ impl MoqSink {
             .map(ToString::to_string)
             .collect();
         if good.is_empty() {
-            gst::element_imp_error!(
-                self,
+            let message = gst::error_msg!(
                 gst::StreamError::CodecNotFound,
                 (
                     "The MP4 on {} has no track that can be published ({})",
@@ -104,7 +102,7 @@ impl MoqSink {
                     reasons.join("; ")
                 )
             );
-            return Err(FlowError::Error);
+            return Err(self.refuse(pad, FlowError::Error, message));
         }
         if !reasons.is_empty() {
             gst::element_imp_warning!(
@@ -148,7 +146,7 @@ impl MoqSink {
         });
         input.ready(now);
         drop(stream);
-        result.map_err(|error: publish::Error| self.fail(&error))
+        result.map_err(|error: publish::Error| self.fail(pad, &error))
     }
 
     pub(in super::super) fn movie_sample(&self, pad: &MoqSinkPad, sample: fmp4::Sample) {
@@ -226,7 +224,7 @@ impl MoqSink {
                 self.ask_for_keyframe(pad);
             }
             if let Err(error) = written {
-                return Err(self.fail(&error));
+                return Err(self.fail(pad, &error));
             }
         }
     }
