@@ -1,8 +1,9 @@
-// Sound and picture in step from the first moment.
+// Sound and picture in step, from the first moment and for hours.
 //
 // The publisher stamps the first picture with the time at which the page came to look at it, and sound with the time
 // since its graph was built, which is earlier than the first sample. On a busy machine the two are a fifth of a second
 // apart. Here both begin once it is known how long each is under way at least.
+import { Continuous } from "./continuous.js";
 
 /** How long it is looked how fast things arrive. */
 const SETTLE = 300; // ms
@@ -12,6 +13,13 @@ const TOLERANCE = 4; // ms
 
 /** Call it before anything is captured. */
 export function keepInStep() {
+  const tracks = new WeakMap();
+  window.MediaStreamAudioSourceNode = class extends window.MediaStreamAudioSourceNode {
+    constructor(context, options) {
+      super(context, options);
+      tracks.set(context, options.mediaStream.getAudioTracks()[0]);
+    }
+  };
   if (window.MediaStreamTrackProcessor) {
     window.MediaStreamTrackProcessor = class extends window.MediaStreamTrackProcessor {
       #readable;
@@ -29,7 +37,7 @@ export function keepInStep() {
   window.AudioWorkletNode = class extends window.AudioWorkletNode {
     constructor(context, name, options) {
       super(context, name, options);
-      if (name === "capture") shift(this.port);
+      if (name === "capture") replace(this.port, context, tracks.get(context));
     }
   };
 }
@@ -37,22 +45,15 @@ export function keepInStep() {
 /** The pictures, from the first that comes without delay. */
 function punctual(pictures) {
   const reader = pictures.getReader();
-  let begin;
-  let least = Infinity;
-  let settled = false;
+  const delay = new Delay();
   return new ReadableStream(
     {
       async pull(controller) {
         for (;;) {
           const { value: picture, done } = await reader.read();
           if (done) return controller.close();
-          if (settled) return controller.enqueue(picture);
-          const now = performance.now();
-          const lag = now - picture.timestamp / 1000;
-          begin ??= now;
-          least = Math.min(least, lag);
-          settled = now - begin > SETTLE && lag < least + TOLERANCE;
-          if (settled) return controller.enqueue(picture);
+          const lag = delay.settled ? 0 : delay.look(picture.timestamp / 1000) - delay.least;
+          if (delay.settled && lag < TOLERANCE) return controller.enqueue(picture);
           picture.close();
         }
       },
@@ -62,21 +63,70 @@ function punctual(pictures) {
   );
 }
 
-/** Moves the times of sound to when it arrives at the earliest. */
-function shift(port) {
-  let begin;
-  let least = Infinity;
-  let settled = false;
+/**
+ * Gives the publisher sound as the microphone gives it, in place of what comes through the sound graph: on a busy machine
+ * the graph loses some, and nobody learns how much.
+ */
+function replace(port, context, track) {
+  const later = shift();
+  let direct = Boolean(track && window.MediaStreamTrackProcessor);
   // It comes before the publisher's own listener, which sees the same data.
   port.addEventListener("message", (event) => {
-    const sound = event.data;
-    if (!settled) {
-      const now = performance.now();
-      begin ??= now;
-      least = Math.min(least, now - sound.timestamp / 1000);
-      settled = now - begin > SETTLE;
-      if (!settled) return event.stopImmediatePropagation();
-    }
-    sound.timestamp += least * 1000;
+    if (!event.isTrusted) return;
+    if (direct) event.stopImmediatePropagation();
+    else later(event);
   });
+  if (!direct) return;
+  const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 200 }).readable.getReader();
+  context.addEventListener("statechange", () => {
+    if (context.state === "closed") reader.cancel();
+  });
+  const delay = new Delay();
+  const sound = new Continuous(context.sampleRate);
+  (async () => {
+    for (;;) {
+      const { value: data, done } = await reader.read();
+      if (done) return;
+      direct = data.sampleRate === context.sampleRate;
+      if (!direct) {
+        data.close();
+        return reader.cancel();
+      }
+      if (!delay.settled) delay.look(data.timestamp / 1000);
+      for (const { time, channels } of sound.take(data, delay.settled)) {
+        const timestamp = (time + delay.least) * 1000;
+        port.dispatchEvent(new MessageEvent("message", { data: { timestamp, channels } }));
+      }
+    }
+  })();
+}
+
+/** Moves the times of sound to when it arrives at the earliest. */
+function shift() {
+  const delay = new Delay();
+  return (event) => {
+    const sound = event.data;
+    if (!delay.settled) {
+      delay.look(sound.timestamp / 1000);
+      if (!delay.settled) return event.stopImmediatePropagation();
+    }
+    sound.timestamp += delay.least * 1000;
+  };
+}
+
+/** How long things are under way at least. */
+class Delay {
+  #begin;
+  least = Infinity;
+  settled = false;
+
+  /** Looks at one that has arrived now and was stamped with `time`, in milliseconds, and says how long that took. */
+  look(time) {
+    const now = performance.now();
+    const lag = now - time;
+    this.#begin ??= now;
+    this.least = Math.min(this.least, lag);
+    this.settled = now - this.#begin > SETTLE;
+    return lag;
+  }
 }
