@@ -39,7 +39,7 @@ fn publishes(codec: &str, media: &str) {
     page.click("[data-source=camera]");
     let seen = viewer.until(|seen| {
         let keyframes = seen.coded[0].iter().filter(|unit| unit.keyframe);
-        keyframes.count() >= 3 && seen.beeps_after_pictures().len() >= 3
+        keyframes.count() >= 3 && seen.beeps_after_pictures().len() >= 5
     });
     assert_eq!(viewer.media("video_0").name(), media);
     assert_eq!(viewer.media("audio_0").name(), "audio/x-opus");
@@ -72,17 +72,17 @@ fn publishes(codec: &str, media: &str) {
         [(0, "video"), (1, "audio")].map(|(index, kind)| seen.delay(index, &encoded(&page, kind)));
     let skew = delays[0] - delays[1];
     assert!(skew.abs() < 10.0, "the picture is late by {skew} ms");
-    // How long the browser itself takes for sound is in this too, which on a busy machine is more than can be told by beeps
-    // that come every half second: the number is for people.
+    // And what the camera and the microphone made at one time. A beep begins with the next 10 ms of the microphone, and on
+    // a busy machine a picture or two of five are late.
     let mut beeps = seen.beeps_after_pictures();
     let lips = median(&mut beeps);
     report(&format!(
-        "published as {codec}: sound {lips:.0} ms after the picture (median of {}), of which moqsrc added {:.1} ms; \
+        "published as {codec}: sound {lips:.0} ms after the picture (median of {beeps:.0?}), of which moqsrc added {:.1} ms; \
          clock {typical:.1} ms off (median of {})",
-        beeps.len(),
         -skew,
         errors.len()
     ));
+    assert!((-45.0..45.0).contains(&lips), "{beeps:?}");
 }
 
 #[test]

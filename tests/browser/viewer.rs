@@ -237,11 +237,11 @@ impl Seen {
         median(&mut most)
     }
 
-    /// Where whole seconds of the camera's clock begin.
-    pub(crate) fn whole_seconds(&self) -> Vec<f64> {
+    /// Where whole seconds of the camera's clock begin: the times of the picture before and of that with the new second.
+    pub(crate) fn whole_seconds(&self) -> Vec<[f64; 2]> {
         let readings = self.pictures.windows(2).filter_map(|pair| {
             let (before, after) = (pair[0].reading?, pair[1].reading?);
-            (after.whole_second && !before.whole_second).then_some(pair[1].time)
+            (after.whole_second && !before.whole_second).then_some([pair[0].time, pair[1].time])
         });
         readings.collect()
     }
@@ -269,14 +269,16 @@ impl Seen {
         errors
     }
 
-    /// How long after the picture of each whole second its beep is, in milliseconds; negative: it is early.
+    /// How long after its picture each beep of a whole second is, in milliseconds; negative: it is early.
     pub(crate) fn beeps_after_pictures(&self) -> Vec<f64> {
-        let beeps = |second: f64| self.beeps.iter().map(move |beep| beep - second);
-        let nearest = |second| beeps(second).min_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let beeps = |picture: f64| self.beeps.iter().map(move |beep| beep - picture);
+        let nearest = |picture| beeps(picture).min_by(|a, b| a.abs().total_cmp(&b.abs()));
         let seconds = self.whole_seconds().into_iter();
+        // Where pictures were left out it is not known which one it was.
+        let pictures = seconds.filter(|[before, after]| after - before < 1.5 * PICTURE);
         // There is a beep with each half second too.
-        seconds
-            .filter_map(nearest)
+        pictures
+            .filter_map(|[before, _]| nearest(before))
             .filter(|error| error.abs() < 250.0)
             .collect()
     }
@@ -304,6 +306,9 @@ fn running_time(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<f64> {
 
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
+
+/// Milliseconds between pictures of the made-up camera.
+const PICTURE: f64 = 50.0;
 
 /// Loudness of a beep; its silence is none of a room.
 const LOUD: u16 = 2000;
