@@ -26,7 +26,9 @@ impl Settings {
             text(
                 "listen",
                 "Listen",
-                "HOST:PORT on which to serve sessions without a relay; port 0 takes any free port",
+                "HOST:PORT to serve peers and browsers on, without a relay: http://HOST:PORT/ is a page to watch, \
+                 http://HOST:PORT/publish one to publish. [::]:PORT is every address of this machine; port 0 takes any \
+                 free port",
             ),
             glib::ParamSpecString::builder("listen-address")
                 .nick("Listen address")
@@ -109,7 +111,8 @@ impl Settings {
             text(
                 "http-root",
                 "HTTP root",
-                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to publish",
+                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to \
+                 publish, or, where they were not built in, one that says how to get them",
             ),
             text(
                 "certificate-database-file",
