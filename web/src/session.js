@@ -1,14 +1,12 @@
 // How a page reaches its server: the address, the certificate, and trying again.
 import { Ways } from "./ways.js";
 
-/** Where to connect: the server that the page came from, or another one that `?url=` names. A token goes along. */
+/** Where to connect: the server that the page came from, or another one that `?url=` names; and with which token. */
 export function destination(location) {
   const query = new URLSearchParams(location.search);
   const elsewhere = query.get("url");
   const url = elsewhere ? address(elsewhere) : new URL(query.get("path") ?? "/", location.origin);
-  const token = keep(query.get("jwt"), url.host);
-  if (token) url.searchParams.set("jwt", token);
-  return { url, own: !elsewhere, token };
+  return { url, own: !elsewhere, token: keep(query.get("jwt"), url.host) };
 }
 
 /** The URL that a person means, who may have left out how it begins; undefined if it is none. */
@@ -74,10 +72,11 @@ export function obstacle(location) {
  * begins, or (`patient`) does not answer, and is called without when a session lasts.
  */
 export async function connect(connection, { url, own, token }, turnedAway) {
-  connection.delay = { initial: 200, multiplier: 1.6, max: 2000, timeout: 0 };
+  connection.delay = delay(200);
   watchRefusals(connection, token, turnedAway);
   // The listening element speaks QUIC alone.
-  connection.websocket = own ? { enabled: false } : { url };
+  connection.websocket = own ? { enabled: false } : { url: showing(token, url) };
+  showAtTheDoor(token);
   const ways = new Ways(url, own);
   Object.defineProperty(connection, "webtransport", { get: () => ways.options });
   await ways.prepare();
@@ -105,6 +104,25 @@ export async function connect(connection, { url, own, token }, turnedAway) {
   });
 }
 
+/** Shows a token only where a session is dialled: the library writes the address that it has into the browser's log. */
+function showAtTheDoor(token) {
+  if (!token) return;
+  window.WebTransport = class extends window.WebTransport {
+    constructor(url, options) {
+      super(showing(token, url), options);
+    }
+  };
+}
+
+function showing(token, url) {
+  const address = new URL(url);
+  if (token) address.searchParams.set("jwt", token);
+  return address;
+}
+
+/** How long to wait before trying again. */
+const delay = (initial) => ({ initial, multiplier: 1.6, max: 2000, timeout: 0 });
+
 function revive(connection, session) {
   if (connection.established.peek() !== session) return;
   connection.enabled.set(false);
@@ -122,12 +140,18 @@ function watchRefusals(connection, token, turnedAway) {
       begin = performance.now();
       lasting = setTimeout(() => {
         brief = 0;
+        connection.delay = delay(200);
         turnedAway();
       }, BRIEF);
     } else if (begin !== undefined) {
       brief = performance.now() - begin < BRIEF ? brief + 1 : 0;
       begin = undefined;
-      if (brief >= ENOUGH || hasExpired(token)) turnedAway(refusal(token));
+      if (brief >= ENOUGH || hasExpired(token)) {
+        // Who is not let in knocks more slowly. Not every version of the library takes a session for ended before it
+        // tries again, so this has to be brief too.
+        connection.delay = delay(BRIEF / 2);
+        turnedAway(refusal(token));
+      }
     }
   });
 }
