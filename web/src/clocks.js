@@ -11,6 +11,12 @@ const SETTLE = 300; // ms
 /** How much longer than the fastest a picture may be under way to be the first. */
 const TOLERANCE = 4; // ms
 
+/** How much the time of one picture is put right more than that of the one before. */
+const STEP = 2; // ms
+
+/** How long the fastest is remembered, and once more as long: the clocks may drift. */
+const MEMORY = 5000; // ms
+
 /** Call it before anything is captured. */
 export function keepInStep() {
   const tracks = new WeakMap();
@@ -42,19 +48,30 @@ export function keepInStep() {
   };
 }
 
-/** The pictures, from the first that comes without delay. */
+/**
+ * The pictures, from the first that comes without delay. Where all of the first ones were late their times are put right
+ * little by little.
+ */
 function punctual(pictures) {
   const reader = pictures.getReader();
   const delay = new Delay();
+  let assumed; // how long the first one was under way
+  let moved = 0;
   return new ReadableStream(
     {
       async pull(controller) {
         for (;;) {
           const { value: picture, done } = await reader.read();
           if (done) return controller.close();
-          const lag = delay.settled ? 0 : delay.look(picture.timestamp / 1000) - delay.least;
-          if (delay.settled && lag < TOLERANCE) return controller.enqueue(picture);
+          const lag = delay.look(picture.timestamp / 1000);
+          if (assumed === undefined && delay.settled && lag < delay.least + TOLERANCE) assumed = lag;
+          if (assumed !== undefined) {
+            const wrong = delay.least - assumed - moved;
+            moved += Math.max(-STEP, Math.min(STEP, wrong));
+            controller.enqueue(new VideoFrame(picture, { timestamp: picture.timestamp + Math.round(moved * 1000) }));
+          }
           picture.close();
+          if (assumed !== undefined) return;
         }
       },
       cancel: (reason) => reader.cancel(reason),
@@ -114,18 +131,30 @@ function shift() {
   };
 }
 
-/** How long things are under way at least. */
+/** How long things were under way at least in the last seconds. */
 class Delay {
   #begin;
-  least = Infinity;
+  #turn;
+  #before = Infinity;
+  #now = Infinity;
   settled = false;
+
+  get least() {
+    return Math.min(this.#before, this.#now);
+  }
 
   /** Looks at one that has arrived now and was stamped with `time`, in milliseconds, and says how long that took. */
   look(time) {
     const now = performance.now();
     const lag = now - time;
     this.#begin ??= now;
-    this.least = Math.min(this.least, lag);
+    this.#turn ??= now + MEMORY;
+    if (now > this.#turn) {
+      this.#before = this.#now;
+      this.#now = Infinity;
+      this.#turn = now + MEMORY;
+    }
+    this.#now = Math.min(this.#now, lag);
     this.settled = now - this.#begin > SETTLE;
     return lag;
   }

@@ -7,13 +7,17 @@ const TOLERANCE = 15; // ms
 /** That while. */
 const WHILE = 1000; // ms
 
+/** How long before sound begins it is looked when its samples are taken: while it starts, some are lost. */
+const ANCHOR = 200; // ms
+
 /** The longest silence that is filled in at once, as when the machine slept. */
 const LONGEST = 5000; // ms
 
 export class Continuous {
   #rate;
-  #begin = Infinity; // ms, when the first sample was taken
+  #begin; // ms, when the first sample was taken
   #samples = 0;
+  #begins = []; // each with the time when it was found
   #window;
 
   constructor(rate) {
@@ -27,11 +31,12 @@ export class Continuous {
   take(data, settled) {
     const time = data.timestamp / 1000;
     if (!settled) {
-      this.#begin = Math.min(this.#begin, time - this.#duration(this.#samples));
+      this.#begins.push([time, time - this.#duration(this.#samples)]);
       this.#samples += data.numberOfFrames;
       data.close();
       return [];
     }
+    this.#begin ??= Math.min(...this.#begins.filter(([found]) => found > time - ANCHOR).map(([, begin]) => begin));
     const off = this.#off(time);
     const pieces = [];
     if (off > TOLERANCE) pieces.push(this.#piece(this.#silence(off, data.numberOfChannels)));
