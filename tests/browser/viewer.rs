@@ -135,17 +135,15 @@ impl Viewer {
         let bus = self.pipeline.bus().expect("a pipeline has a bus");
         let deadline = Instant::now() + Duration::from_secs(40);
         loop {
-            {
-                let seen = self.seen.lock().expect("nobody panics with it");
-                if enough(&seen) {
-                    return seen.clone();
-                }
-                let (pictures, beeps) = (seen.pictures.len(), seen.beeps.len());
-                assert!(
-                    Instant::now() < deadline,
-                    "only {pictures} pictures and {beeps} beeps came out"
-                );
+            let seen = self.seen.lock().expect("nobody panics with it").clone();
+            if enough(&seen) {
+                return seen;
             }
+            let (pictures, beeps) = (seen.pictures.len(), seen.beeps.len());
+            assert!(
+                Instant::now() < deadline,
+                "only {pictures} pictures and {beeps} beeps came out"
+            );
             let wait = gst::ClockTime::from_mseconds(50);
             if let Some(message) = bus.timed_pop_filtered(wait, &[gst::MessageType::Error]) {
                 panic!("the pipeline failed: {message:?}");
@@ -211,9 +209,12 @@ impl Seen {
     /// How much later than `encoded` says the units of a kind are, in milliseconds.
     ///
     /// `encoded` are times in milliseconds with sizes. Units are known by their sizes: the delay is the one by which most of
-    /// them fit.
+    /// them fit. Those of the last
+    /// seconds count: while it starts, the source still follows the clock.
     pub(crate) fn delay(&self, kind: usize, encoded: &[(f64, usize)]) -> f64 {
-        let units = &self.coded[kind];
+        let last = self.coded[kind].last().map_or(0.0, |unit| unit.time);
+        let steady = |unit: &&Unit| unit.time > last - STEADY;
+        let units: Vec<&Unit> = self.coded[kind].iter().filter(steady).collect();
         let pairs = units.iter().flat_map(|unit| {
             let same = encoded.iter().filter(|chunk| chunk.1 == unit.size);
             same.map(|chunk| unit.time - chunk.0)
@@ -230,9 +231,10 @@ impl Seen {
         let mut most = most.expect("something came out").to_vec();
         assert!(
             most.len() >= 30 && most.len() * 10 >= units.len() * 8,
-            "{} of {} are what was encoded",
+            "{} of {} of kind {kind} are what was encoded, {} ms later",
             most.len(),
-            units.len()
+            units.len(),
+            most[0]
         );
         median(&mut most)
     }
@@ -274,8 +276,11 @@ impl Seen {
         let beeps = |picture: f64| self.beeps.iter().map(move |beep| beep - picture);
         let nearest = |picture| beeps(picture).min_by(|a, b| a.abs().total_cmp(&b.abs()));
         let seconds = self.whole_seconds().into_iter();
-        // Where pictures were left out it is not known which one it was.
-        let pictures = seconds.filter(|[before, after]| after - before < 1.5 * PICTURE);
+        let begin = self.pictures.first().map_or(0.0, |picture| picture.time);
+        // The page learns at first how long things are under way. And where pictures were left out it is not known which
+        // one it was.
+        let pictures = seconds
+            .filter(|[before, after]| before - begin > STEADY && after - before < 1.5 * PICTURE);
         // There is a beep with each half second too.
         pictures
             .filter_map(|[before, _]| nearest(before))
@@ -303,6 +308,9 @@ fn running_time(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<f64> {
     let size = size.nseconds() as f64 / 1e6;
     Some(if time.is_negative() { -size } else { size })
 }
+
+/// Milliseconds that a page or a source takes to be steady at most.
+const STEADY: f64 = 3000.0;
 
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
