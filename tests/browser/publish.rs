@@ -21,12 +21,6 @@ fn alone() -> MutexGuard<'static, ()> {
 fn open(viewer: &Viewer) -> Page {
     let page = Page::open(&format!("{}publish", viewer.url()));
     page.evaluate(include_str!("tap.js"));
-    // Pictures of a size that every codec keeps up with on a busy machine.
-    page.evaluate(
-        "(() => { const devices = navigator.mediaDevices; const get = devices.getUserMedia.bind(devices); \
-         const size = { width: 640, height: 480 }; \
-         devices.getUserMedia = ({ video, audio }) => get({ video: video && size, audio }); })()",
-    );
     page
 }
 
@@ -41,6 +35,12 @@ fn publishes(codec: &str, media: &str) {
     let _alone = alone();
     let viewer = Viewer::start(SOURCE);
     let page = open(&viewer);
+    // Pictures of a size that every codec keeps up with on a busy machine.
+    page.evaluate(
+        "(() => { const devices = navigator.mediaDevices; const get = devices.getUserMedia.bind(devices); \
+         const size = { width: 640, height: 480 }; \
+         devices.getUserMedia = ({ video, audio }) => get({ video: video && size, audio }); })()",
+    );
     page.select("#codec", codec);
     page.click("[data-source=camera]");
     let seen = viewer.until(|seen| {

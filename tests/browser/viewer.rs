@@ -209,8 +209,7 @@ impl Seen {
     /// How much later than `encoded` says the units of a kind are, in milliseconds.
     ///
     /// `encoded` are times in milliseconds with sizes. Units are known by their sizes: the delay is the one by which most of
-    /// them fit. Those of the last
-    /// seconds count: while it starts, the source still follows the clock.
+    /// them fit. Those of the last seconds count: while it starts, the source still follows the clock.
     pub(crate) fn delay(&self, kind: usize, encoded: &[(f64, usize)]) -> f64 {
         let last = self.coded[kind].last().map_or(0.0, |unit| unit.time);
         let steady = |unit: &&Unit| unit.time > last - STEADY;
