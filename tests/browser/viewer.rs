@@ -214,7 +214,7 @@ impl Seen {
         let last = self.coded[kind].last().map_or(0.0, |unit| unit.time);
         let steady = |unit: &&Unit| unit.time > last - STEADY;
         let units: Vec<&Unit> = self.coded[kind].iter().filter(steady).collect();
-        let pairs = units.iter().flat_map(|unit| {
+        let pairs = units.iter().copied().flat_map(|unit| {
             let same = encoded.iter().filter(|chunk| chunk.1 == unit.size);
             same.map(|chunk| unit.time - chunk.0)
         });
