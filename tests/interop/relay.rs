@@ -38,6 +38,7 @@ impl Relay {
     }
 
     /// As [`Self::start`] with the certificate of these files and over TLS alone, as in the wide world.
+    #[allow(dead_code, reason = "for the tests in a browser")]
     pub(crate) fn start_certified(chain: &str, key: &str) -> Self {
         let certificate = ["--listen-tls-cert", chain, "--listen-tls-key", key];
         let arguments = [&certificate[..], &["--auth-public", "anon/**"]].concat();
