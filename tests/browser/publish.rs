@@ -35,17 +35,11 @@ fn publishes(codec: &str, media: &str) {
     let _alone = alone();
     let viewer = Viewer::start(SOURCE);
     let page = open(&viewer);
-    // Pictures of a size that every codec keeps up with on a busy machine.
-    page.evaluate(
-        "(() => { const devices = navigator.mediaDevices; const get = devices.getUserMedia.bind(devices); \
-         const size = { width: 640, height: 480 }; \
-         devices.getUserMedia = ({ video, audio }) => get({ video: video && size, audio }); })()",
-    );
     page.select("#codec", codec);
     page.click("[data-source=camera]");
     let seen = viewer.until(|seen| {
         let keyframes = seen.coded[0].iter().filter(|unit| unit.keyframe);
-        keyframes.count() >= 3 && seen.beeps_after_pictures().len() >= 5
+        keyframes.count() >= 3 && seen.beeps_after_pictures().len() >= 3
     });
     assert_eq!(viewer.media("video_0").name(), media);
     assert_eq!(viewer.media("audio_0").name(), "audio/x-opus");
@@ -79,7 +73,7 @@ fn publishes(codec: &str, media: &str) {
     let skew = delays[0] - delays[1];
     assert!(skew.abs() < 10.0, "the picture is late by {skew} ms");
     // And what the camera and the microphone made at one time. A beep begins with the next 10 ms of the microphone, and on
-    // a busy machine a picture or two of five are late.
+    // a busy machine a picture of three is late.
     let mut beeps = seen.beeps_after_pictures();
     let in_order = format!("{beeps:.0?}");
     let lips = median(&mut beeps);

@@ -229,7 +229,7 @@ impl Seen {
             .max_by_key(|delays| delays.len());
         let mut most = most.expect("something came out").to_vec();
         assert!(
-            most.len() >= 30 && most.len() * 10 >= units.len() * 8,
+            most.len() >= 15 && most.len() * 10 >= units.len() * 8,
             "{} of {} of kind {kind} are what was encoded, {} ms later",
             most.len(),
             units.len(),
