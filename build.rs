@@ -1,4 +1,4 @@
-//! Tells GStreamer the plugin's version, and builds the pages of `web/dist` in where they are there.
+//! Tells GStreamer the plugin's version, and embeds the pages of `web/dist`: with the feature `pages`, where they are there.
 
 use std::{env, fs, io, path::Path};
 
@@ -8,6 +8,9 @@ fn main() {
 
     println!("cargo::rustc-check-cfg=cfg(web_bundle)");
     println!("cargo::rerun-if-changed=build.rs");
+    if !cfg!(feature = "pages") {
+        return;
+    }
     println!("cargo::rerun-if-changed=web/dist");
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let out = env::var("OUT_DIR").expect("cargo sets it");

@@ -125,6 +125,11 @@ fn a_token_does_not_stay_in_the_address() {
         "document.body.innerText + [...document.links].map((link) => link.href) + document.title",
     );
     assert!(!shown.to_string().contains(&good));
+    // Nor in the one that the player writes into the browser's log.
+    let dialled = watched
+        .page
+        .evaluate("document.querySelector('moq-watch').connection.url.peek().href");
+    assert_eq!(dialled, publisher.url().replace("http:", "https:"));
     // It is there again when the page is loaded again.
     watched.page.reload();
     watched.page.evaluate(include_str!("probe.js"));

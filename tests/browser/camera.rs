@@ -1,6 +1,6 @@
 //! Reads what Chromium's made-up camera draws: a disc that turns by 600 degrees a second, and a clock in digits above it.
 //!
-//! With the picture of each half second the made-up microphone beeps.
+//! When it has drawn the picture before that of each half second the made-up microphone beeps.
 
 /// A picture that was read.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -148,12 +148,13 @@ impl Watched {
         kinds.iter().map(text).collect()
     }
 
-    /// Waits for the tone, and presses the button for sound where the page asks for it.
+    /// Waits for a second of the tone, and presses the button for sound where the page asks for it.
     pub(crate) fn hears(&self) {
+        self.page.evaluate("probe.tones.length = 0");
         self.page.until(&format!(
             "(() => {{ const button = document.getElementById('unmute'); if (!button.hidden) button.click(); \
-             const tone = probe.tone(); \
-             return tone && tone.level > -60 && Math.abs(tone.frequency - {FREQUENCY}) < 20; }})()"
+             const tone = probe.heard(); \
+             return tone && tone.level > -60 && Math.abs(tone.frequency - {FREQUENCY}) < 12; }})()"
         ));
     }
 }

@@ -1,10 +1,14 @@
 //! The pages in a real Chromium: pictures are read back from pixels, sound from its spectrum.
-#![cfg(feature = "plugin")]
+#![cfg(all(feature = "plugin", feature = "pages"))]
 
 mod access;
+#[path = "../interop/authority.rs"]
+#[allow(dead_code, reason = "shared with the tests of interoperability")]
+mod authority;
 mod camera;
 mod certificates;
 mod chromium;
+mod elsewhere;
 mod fixture;
 #[path = "../common/pem.rs"]
 mod pem;

@@ -65,6 +65,18 @@
     for (let bin = 2; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
     return { frequency: (best * analyser.context.sampleRate) / analyser.fftSize, level: bins[best] };
   };
+  // The same in the middle of a second; undefined before it is over. At a single moment anything may be loudest.
+  probe.tones = [];
+  setInterval(() => {
+    const tone = probe.tone();
+    if (tone) probe.tones.push(tone);
+  }, 50);
+  probe.heard = () => {
+    const last = probe.tones.slice(-20);
+    if (last.length < 20) return undefined;
+    const middle = (name) => last.map((tone) => tone[name]).sort((a, b) => a - b)[10];
+    return { frequency: middle("frequency"), level: middle("level") };
+  };
   // How long after the clock in each picture the catalog says that it was taken, in milliseconds.
   probe.clockErrors = () => {
     const { wall, timescale } = player.catalog.clock;

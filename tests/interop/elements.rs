@@ -1,10 +1,10 @@
 //! moqsink and moqsrc through moq-relay, each a gst-launch of its own.
 
 use crate::{
+    authority::{TOKEN, authority},
     blocked::TcpOnly,
     program::Program,
     relay::Relay,
-    token::{self, TOKEN},
 };
 
 /// Shows what the viewer gets, a line for each buffer.
@@ -107,7 +107,7 @@ fn a_picture_goes_through_the_relay_where_udp_is_blocked() {
 
 #[test]
 fn a_token_goes_along_over_either_binding_and_into_no_log() {
-    let relay = Relay::start_asking(&token::authority());
+    let relay = Relay::start_asking(&authority());
     let url = |scheme| format!("{scheme}://127.0.0.1:{}/room", relay.port);
     let arguments = |scheme, token| {
         let url = url(scheme);

@@ -2,6 +2,7 @@
 //!
 //! `./test` builds them and says where they are; a missing peer is a failure.
 
+mod authority;
 mod blocked;
 #[cfg(feature = "plugin")]
 mod cli;

@@ -12,9 +12,10 @@ use gst::prelude::*;
 use gstmoq::moq_lite::Error;
 
 use crate::{
+    authority::authority_that,
     relay::{Relay, program},
     support::{LISTEN, Publisher, live_video},
-    token::{authority_that, session, with_token},
+    token::{session, with_token},
     transport::within,
 };
 

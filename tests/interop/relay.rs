@@ -37,17 +37,29 @@ impl Relay {
         Self::launch(free_port(), &["--auth-url", url])
     }
 
+    /// As [`Self::start`] with the certificate of these files and over TLS alone, as in the wide world.
+    #[allow(dead_code, reason = "for the tests in a browser")]
+    pub(crate) fn start_certified(chain: &str, key: &str) -> Self {
+        let certificate = ["--listen-tls-cert", chain, "--listen-tls-key", key];
+        let arguments = [&certificate[..], &["--auth-public", "anon/**"]].concat();
+        Self::run(free_port(), &arguments)
+    }
+
     fn launch(port: u16, arguments: &[&str]) -> Self {
         let address = format!("127.0.0.1:{port}");
+        let development = [
+            "--listen-tls-generate",
+            "localhost,127.0.0.1",
+            "--web-http-listen",
+            &address,
+        ];
+        Self::run(port, &[&development, arguments].concat())
+    }
+
+    fn run(port: u16, arguments: &[&str]) -> Self {
         let mut command = Command::new(program("MOQ_RELAY"));
         command
-            .args([
-                "--listen",
-                &address,
-                "--listen-tls-generate",
-                "localhost,127.0.0.1",
-            ])
-            .args(["--web-http-listen", &address])
+            .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(arguments)
             .env(
                 "RUST_LOG",

@@ -98,6 +98,20 @@ async fn nothing_else_answers() {
 }
 
 #[tokio::test]
+async fn the_fingerprint_is_a_line_and_for_players_of_other_pages_nothing_but_itself() {
+    let address = serving(None).await;
+    let (_, line) = get(address, "/certificate.sha256").await;
+    assert_eq!((line.len(), line.last()), (65, Some(&b'\n')));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let request = "GET /certificate.sha256 HTTP/1.1\r\nHost: h\r\nOrigin: http://other\r\n\r\n";
+    let (head, alone) = ask(stream, request).await;
+    assert_eq!(alone, line[..64]);
+    for header in ["Access-Control-Allow-Origin: *", "Content-Length: 64"] {
+        assert!(head.contains(&format!("\r\n{header}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_folder_replaces_the_pages_and_links_lead_not_out_of_it() {
     let pki = Pki::new();
     let site = pki.folder.join("site");

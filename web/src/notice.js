@@ -21,7 +21,7 @@ export function status(...what) {
   paint();
 }
 
-/** That the server does not let this page in, in words `{ title, text }`, until it is called without. */
+/** That there is no session, in words `{ title, text, patient }`, until it is called without; `patient`: it may yet come. */
 export function turnedAway(words) {
   refusal = words;
   paint();
@@ -36,8 +36,10 @@ export function hindered(obstacle) {
 }
 
 function paint() {
-  const [name, heading, sentence] = refusal ? ["stopped", refusal.title, refusal.text] : onStage;
-  const [sort, short] = refusal ? ["broken", "Not let in"] : inHead;
+  const [name, heading, sentence] = refusal
+    ? [refusal.patient ? "waiting" : "stopped", refusal.title, refusal.text]
+    : onStage;
+  const [sort, short] = refusal && !refusal.patient ? ["broken", "Not let in"] : inHead;
   stage.dataset.state = name;
   if (heading) {
     title.textContent = heading;

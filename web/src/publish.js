@@ -11,9 +11,9 @@ const find = (id) => document.getElementById(id);
 const publisher = document.querySelector("moq-publish");
 const sources = [...document.querySelectorAll(".source")];
 const query = new URLSearchParams(location.search);
-const target = destination(location);
 
 const hindrance = obstacle(location);
+const target = hindrance ? undefined : destination(location);
 if (hindrance) {
   hindered(hindrance);
   for (const button of sources) button.disabled = true;
@@ -37,11 +37,10 @@ if (hindrance) {
 function rename() {
   const name = find("name").value.trim() || "me";
   publisher.name = name;
-  const address = target.url.host;
   const port = target.url.port || "443";
   find("pipeline").textContent = target.own
-    ? `gst-launch-1.0 moqsrc listen=[::]:${port} broadcast=${name} ! decodebin ! autovideosink`
-    : `gst-launch-1.0 moqsrc url=https://${address}${target.url.pathname} broadcast=${name} ! decodebin ! autovideosink`;
+    ? `gst-launch-1.0 moqsrc listen='[::]:${port}' broadcast=${name} ! decodebin ! autovideosink`
+    : `gst-launch-1.0 moqsrc url=${target.url.origin}${target.url.pathname} broadcast=${name} ! decodebin ! autovideosink`;
 }
 
 /** Shows something else, or nothing. */

@@ -1,14 +1,24 @@
 // How a page reaches its server: the address, the certificate, and trying again.
+import { Ways } from "./ways.js";
 
-/** Where to connect: the server that the page came from, or another one that `?url=` names. A token goes along. */
+/** Where to connect: the server that the page came from, or another one that `?url=` names; and with which token. */
 export function destination(location) {
   const query = new URLSearchParams(location.search);
   const elsewhere = query.get("url");
-  const url = new URL(elsewhere ?? query.get("path") ?? "/", location.origin);
-  if (!elsewhere) url.protocol = "https:";
-  const token = keep(query.get("jwt"), url.host);
-  if (token) url.searchParams.set("jwt", token);
-  return { url, own: !elsewhere, token };
+  const url = elsewhere ? address(elsewhere) : new URL(query.get("path") ?? "/", location.origin);
+  return { url, own: !elsewhere, token: keep(query.get("jwt"), url.host) };
+}
+
+/** The URL that a person means, who may have left out how it begins; undefined if it is none. */
+function address(text) {
+  // What has no name in the world has no certificate for it either, unless this page's server says so.
+  const scheme = /^(localhost|[\d.]+|\[.*\])(:|\/|$)/i.test(text) ? location.protocol : "https:";
+  try {
+    const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}//${text}`);
+    return ["http:", "https:"].includes(url.protocol) ? url : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -37,6 +47,14 @@ export function obstacle(location) {
       label: secure,
     };
   }
+  const elsewhere = new URLSearchParams(location.search).get("url");
+  if (elsewhere && !address(elsewhere)) {
+    return {
+      text: `This page was told to connect to “${elsewhere}”, which is no address. One looks like https://relay.example.com/room.`,
+      href: location.pathname,
+      label: "Connect to where this page came from",
+    };
+  }
   if (!("WebTransport" in window) || !("VideoDecoder" in window)) {
     return {
       text: "This browser is missing WebTransport or WebCodecs. A current Chrome, Edge or Chromium has both.",
@@ -47,49 +65,37 @@ export function obstacle(location) {
 }
 
 /**
- * Connects, and connects again whenever the session is lost.
+ * Connects, and connects again whenever the session is lost, in one of the [ways](./ways.js) after the other until one
+ * works.
  *
- * `turnedAway` is told in words, `{ title, text }`, when the server ends one session after the other as soon as it begins,
- * and is called without when one lasts.
- *
- * A certificate that the server made itself is accepted by its fingerprint, which is asked for before each attempt,
- * because it changes from time to time. One from an authority may live too long for that, so every other attempt goes
- * without the fingerprint.
+ * `turnedAway` is told in words, `{ title, text, patient }`, when the server ends one session after the other as soon as it
+ * begins, or (`patient`) does not answer, and is called without when a session lasts.
  */
 export async function connect(connection, { url, own, token }, turnedAway) {
-  connection.delay = { initial: 200, multiplier: 1.6, max: 2000, timeout: 0 };
+  connection.delay = delay(200);
   watchRefusals(connection, token, turnedAway);
-  if (!own) {
-    connection.url.set(url);
-    return;
-  }
   // The listening element speaks QUIC alone.
-  connection.websocket = { enabled: false };
-  let fingerprint;
-  let attempts = trusted() ? 1 : 0;
-  const refresh = async () => {
-    try {
-      const answer = await fetch("/certificate.sha256", { cache: "no-store" });
-      if (answer.ok) fingerprint = (await answer.text()).trim();
-    } catch {
-      // The server is away; the next attempt will show when it is back.
-    }
-  };
-  Object.defineProperty(connection, "webtransport", {
-    get() {
-      const pinned = fingerprint && attempts++ % 2 === 0;
-      if (!pinned) return undefined;
-      return { serverCertificateHashes: [{ algorithm: "sha-256", value: bytes(fingerprint) }] };
-    },
-  });
-  await refresh();
-  connection.url.set(url);
+  connection.websocket = own ? { enabled: false } : { url: showing(token, url) };
+  showAtTheDoor(token);
+  const ways = new Ways(url, own);
+  Object.defineProperty(connection, "webtransport", { get: () => ways.options });
+  await ways.prepare();
+  connection.url.set(ways.url);
+  let connected = false;
+  let failures = 0;
   connection.status.subscribe((status) => {
     if (status === "connected") {
-      attempts--;
-      remember(attempts % 2 === 1);
-    } else {
-      refresh();
+      connected = true;
+      if (failures >= MANY) turnedAway();
+      failures = 0;
+      ways.remember();
+    } else if (status === "disconnected") {
+      ways.refresh();
+      if (!connected) {
+        connection.url.set(ways.next());
+        if (++failures === MANY) turnedAway(silence(url, own));
+      }
+      connected = false;
     }
   });
   connection.established.subscribe((session) => {
@@ -97,6 +103,25 @@ export async function connect(connection, { url, own, token }, turnedAway) {
     session?.closed.then(() => setTimeout(() => revive(connection, session), 1000));
   });
 }
+
+/** Shows a token only where a session is dialled: the library writes the address that it has into the browser's log. */
+function showAtTheDoor(token) {
+  if (!token) return;
+  window.WebTransport = class extends window.WebTransport {
+    constructor(url, options) {
+      super(showing(token, url), options);
+    }
+  };
+}
+
+function showing(token, url) {
+  const address = new URL(url);
+  if (token) address.searchParams.set("jwt", token);
+  return address;
+}
+
+/** How long to wait before trying again. */
+const delay = (initial) => ({ initial, multiplier: 1.6, max: 2000, timeout: 0 });
 
 function revive(connection, session) {
   if (connection.established.peek() !== session) return;
@@ -115,14 +140,30 @@ function watchRefusals(connection, token, turnedAway) {
       begin = performance.now();
       lasting = setTimeout(() => {
         brief = 0;
+        connection.delay = delay(200);
         turnedAway();
       }, BRIEF);
     } else if (begin !== undefined) {
       brief = performance.now() - begin < BRIEF ? brief + 1 : 0;
       begin = undefined;
-      if (brief >= ENOUGH || hasExpired(token)) turnedAway(refusal(token));
+      if (brief >= ENOUGH || hasExpired(token)) {
+        // Who is not let in knocks more slowly. Not every version of the library takes a session for ended before it
+        // tries again, so this has to be brief too.
+        connection.delay = delay(BRIEF / 2);
+        turnedAway(refusal(token));
+      }
     }
   });
+}
+
+/** What a person is told while nobody answers. */
+function silence(url, own) {
+  const whose = own ? "Is the pipeline still running?" : "Is it running, and does this browser trust its certificate?";
+  return {
+    title: "No answer yet",
+    text: `${own ? "The server" : url.host} does not answer. ${whose} This page goes on trying.`,
+    patient: true,
+  };
 }
 
 /** What a person can do about it. */
@@ -158,19 +199,8 @@ function claims(token) {
 /** Milliseconds that a session lasts at least where it is welcome. */
 const BRIEF = 2000;
 
+/** So many attempts that failed are told of: every way was tried. */
+const MANY = 6;
+
 /** So many brief sessions in a row are no accident. */
 const ENOUGH = 3;
-
-function bytes(hex) {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
-const TRUSTED = "certificate-is-trusted";
-
-function trusted() {
-  return sessionStorage.getItem(TRUSTED) === "yes";
-}
-
-function remember(is) {
-  sessionStorage.setItem(TRUSTED, is ? "yes" : "no");
-}

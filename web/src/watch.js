@@ -26,7 +26,7 @@ if (hindrance) {
   });
   connect(player.connection, target, turnedAway);
   listen();
-  show();
+  show(target);
   setInterval(measure, 1000);
 }
 
@@ -62,7 +62,7 @@ function play(path) {
 }
 
 /** Ties the controls and the notices to the player. */
-function show() {
+function show({ url, own }) {
   const { connection, broadcast, video, audio, renderer, controls, signals } = player;
 
   signals.run((effect) => {
@@ -81,7 +81,7 @@ function show() {
     } else if (picture && live === "live") {
       state("playing");
     } else if (!connected) {
-      state("waiting", "Connecting", "Looking for the server.");
+      state("waiting", "Connecting", `Looking for ${own ? "the server" : url.host}.`);
     } else if (live === "offline") {
       state("waiting", "Waiting for a broadcast", "It starts by itself as soon as somebody goes live.");
     } else {

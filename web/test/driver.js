@@ -18,6 +18,9 @@ const context = await chromium.launchPersistentContext(profile, {
     "--disable-sync",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
+    // In one process, so that the made-up microphone beeps when the made-up camera says so; else each has a beat of its own.
+    "--disable-features=AudioServiceOutOfProcess",
+    "--enable-features=RunVideoCaptureServiceInBrowserProcess",
     "--auto-select-desktop-capture-source=Entire screen",
     // A name that is not of this machine as far as Chromium knows, so that what browsers demand of others shows.
     "--host-resolver-rules=MAP studio.test 127.0.0.1",

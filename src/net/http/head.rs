@@ -9,6 +9,8 @@ pub(super) struct Request {
     pub(super) path: String,
     /// `false` for HEAD.
     pub(super) with_body: bool,
+    /// Whether a page of another server asks.
+    pub(super) from_elsewhere: bool,
 }
 
 /// Why a request gets no file.
@@ -54,7 +56,16 @@ pub(super) fn parse(head: &[u8]) -> Option<Result<Request, Refusal>> {
         _ => return Some(Err(Refusal::Method)),
     };
     let path = request.path.and_then(decode).ok_or(Refusal::Path);
-    Some(path.map(|path| Request { path, with_body }))
+    // A browser says it where it lets a page read what is not of its own server.
+    let from_elsewhere = request
+        .headers
+        .iter()
+        .any(|header| header.name.eq_ignore_ascii_case("origin"));
+    Some(path.map(|path| Request {
+        path,
+        with_body,
+        from_elsewhere,
+    }))
 }
 
 /// The path of a request's target, if it is one that a file of ours could have.
@@ -132,6 +143,17 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_another_server_is_known() {
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\norigin: http://other\r\n\r\n";
+        let request = Request {
+            path: "/".into(),
+            with_body: true,
+            from_elsewhere: true,
+        };
+        assert_eq!(parse(head), Some(Ok(request)));
+    }
+
+    #[test]
     fn every_prefix_of_a_request_waits() {
         let whole = b"HEAD /publish HTTP/1.1\r\nHost: h\r\n\r\n";
         for cut in 0..whole.len() {
@@ -140,6 +162,7 @@ mod tests {
         let request = Request {
             path: "/publish".into(),
             with_body: false,
+            from_elsewhere: false,
         };
         assert_eq!(parse(whole), Some(Ok(request)));
     }

@@ -62,7 +62,11 @@ async fn talk(service: Service, mut stream: impl AsyncRead + AsyncWrite + Unpin)
         match request {
             Err(refusal) => refuse(&mut stream, refusal, true).await?,
             Ok(request) if request.path == PATH => {
-                let text = format!("{}\n", service.keeper.fingerprint());
+                let mut text = service.keeper.fingerprint().to_string();
+                // A line for people and scripts. Players in other pages do not take the end of it off.
+                if !request.from_elsewhere {
+                    text.push('\n');
+                }
                 let head = answer("200 OK", TEXT, ANYWHERE, text.len() as u64);
                 stream.write_all(head.as_bytes()).await?;
                 if request.with_body {

@@ -26,8 +26,9 @@ impl Settings {
             text(
                 "listen",
                 "Listen",
-                "HOST:PORT on which to serve peers from here, without a relay: QUIC over UDP, web pages over TCP; [::]:PORT is \
-                 every address of the machine, port 0 any free port (see listen-address)",
+                "HOST:PORT on which to serve peers from here, without a relay, and browsers: http://HOST:PORT/ is a page to \
+                 watch, http://HOST:PORT/publish one to publish. [::]:PORT is every address of the machine, port 0 any free \
+                 port (see listen-address)",
             ),
             glib::ParamSpecString::builder("listen-address")
                 .nick("Listen address")
@@ -110,7 +111,8 @@ impl Settings {
             text(
                 "http-root",
                 "HTTP root",
-                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to publish",
+                "Folder of files served over HTTP on the port of listen; null serves the built-in pages to watch and to \
+                 publish, or, where they were not built in, one that says how to get them",
             ),
             text(
                 "certificate-database-file",

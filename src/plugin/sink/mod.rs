@@ -96,6 +96,25 @@
 //! most, until viewers have the last group, then posts EOS. Data that comes after a flush begins
 //! the broadcast anew.
 //!
+//! # In a browser
+//!
+//! With `listen`, the same port number serves a page over HTTP. With
+//!
+//! ```text
+//! gst-launch-1.0 videotestsrc is-live=true ! x264enc tune=zerolatency key-int-max=60 \
+//!     ! moqsink listen=[::]:4443 broadcast=cam
+//! ```
+//!
+//! <http://localhost:4443/> shows the broadcast in Chrome, Edge or Chromium, with its delay and bitrate. From another machine it
+//! is `https://ADDRESS:4443/`: browsers play live pictures only over TLS or from the machine itself, and ask once about a
+//! certificate that the element made. They decode H.264, VP8, VP9 and AV1, AAC and Opus, in each `container`. `/?url=` plays
+//! what is at another server, `&jwt=` shows it a token, `&broadcast=` chooses. With `wall-clock=system` the page shows the
+//! age of the picture instead of the length of its buffer.
+//!
+//! A certificate that the element made is replaced days before it expires; the files of one that is given are read again
+//! when they change. Sessions that are open go on. `/certificate.sha256` is the fingerprint of the one of the moment, and
+//! `http-root` names a folder with pages of your own.
+//!
 //! # Who may watch
 //!
 //! With `listen` everybody may, unless `auth-key` is set or the application says no.

@@ -111,6 +111,18 @@
 //! When the publisher ends its broadcast, every pad gets EOS. When the broadcast merely vanishes,
 //! the pads stay and go on when it returns, unless `wait-for-broadcast` is off.
 //!
+//! ## From a browser
+//!
+//! With `listen` nobody else is needed: the element serves a page at `/publish` on the same port number, which sends a camera, a
+//! microphone or the screen. Start
+//!
+//! ```console
+//! gst-launch-1.0 moqsrc listen=[::]:4443 broadcast=me ! decodebin ! autovideosink
+//! ```
+//!
+//! and open <http://localhost:4443/publish> in Chrome, Edge or Chromium, from another machine `https://ADDRESS:4443/publish`.
+//! The browser encodes while somebody plays, H.264, VP8, VP9 or AV1 and Opus, with a keyframe every two seconds.
+//!
 //! ## Who may publish here
 //!
 //! With `listen` everybody may publish the broadcast, unless `auth-key` is set or the application says no. With `auth-key`,
