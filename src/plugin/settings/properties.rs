@@ -21,12 +21,13 @@ impl Settings {
             text(
                 "broadcast",
                 "Broadcast",
-                "Path of the broadcast, relative to the path of the URL",
+                "Path of the broadcast, such as cam or room/cam, relative to the path of the URL",
             ),
             text(
                 "listen",
                 "Listen",
-                "HOST:PORT on which to serve sessions without a relay; port 0 takes any free port",
+                "HOST:PORT on which to serve peers without a relay: viewers of moqsink, publishers to moqsrc; port 0 takes any \
+                 free port",
             ),
             glib::ParamSpecString::builder("listen-address")
                 .nick("Listen address")
