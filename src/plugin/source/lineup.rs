@@ -14,7 +14,7 @@ use super::{
     select::{self, Slot, Wish},
     siblings::Siblings,
     stats::Throughput,
-    stream::{Source, Stream},
+    stream::Stream,
 };
 use crate::{media::Catalog, moq_lite::BroadcastConsumer, plugin::link::Sessions};
 
@@ -155,10 +155,7 @@ impl Lineup {
             let plays = |stream: &Stream| {
                 let track = stream.track_name();
                 let mut candidates = slot.candidates.iter().copied();
-                candidates.find(|&index| {
-                    self.offer.renditions()[index].source.track == track
-                        && self.can_carry(stream, index)
-                })
+                candidates.find(|&index| self.offer.renditions()[index].source.track == track)
             };
             let mut found = streams.iter().enumerate();
             let found = found.find_map(|(place, stream)| Some((place, plays(stream)?)));
@@ -169,9 +166,7 @@ impl Lineup {
                 continue;
             };
             let kind = self.offer.renditions()[first].source.config.kind();
-            let place = streams
-                .iter()
-                .position(|stream| stream.kind() == kind && self.can_carry(stream, first));
+            let place = streams.iter().position(|stream| stream.kind() == kind);
             *part = place.map(|place| (streams.remove(place), first));
         }
         for stream in streams {
@@ -203,14 +198,6 @@ impl Lineup {
         }
         self.complete();
         self.tell();
-    }
-
-    /// Whether a pad can go on with a rendition. The parsers that players put behind each pad take no other codec.
-    fn can_carry(&self, stream: &Stream, index: usize) -> bool {
-        let rendition = &self.offer.renditions()[index];
-        let same =
-            |source: Source| select::have_same_codec(&source.config, &rendition.source.config);
-        !self.one_of_each || stream.source().is_none_or(same)
     }
 
     /// What the pads are to play.

@@ -267,11 +267,6 @@ fn is_stalled(config: &Config) -> bool {
     matches!(config, Config::Video(video) if video.stalled == Some(true))
 }
 
-/// Whether the codec is the same, whatever form it is in.
-pub(super) fn have_same_codec(one: &Config, other: &Config) -> bool {
-    decoder(one).0 == decoder(other).0
-}
-
 /// What a decoder is chosen by.
 fn decoder(config: &Config) -> (String, bool) {
     let codec = config.codec();
