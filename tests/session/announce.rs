@@ -120,7 +120,10 @@ async fn more_is_asked_for_when_it_turns_out_to_be_wanted_in_every_version() {
         let mut track = other.subscribe_track(&Track::new("video"));
         assert_eq!(next_group(&mut track).await.1, ["other"], "{version:?}");
         broadcasts[1].0.close();
-        within(other.closed()).await;
+        // Where its announcement was refused before it was wanted, nobody is told of its end: the tracks end.
+        if version.name.starts_with("moq-lite") {
+            within(other.closed()).await;
+        }
     }
 }
 
