@@ -86,6 +86,14 @@ fn the_viewer_in_python_plays_a_broadcast() {
 }
 
 #[test]
+fn the_viewer_in_rust_plays_a_broadcast() {
+    let mut command = Command::new("sh");
+    let script = "exec \"$0\" \"$1\" fakesink fakesink";
+    command.args(["-c", script]).arg(example("viewer"));
+    plays(&mut command);
+}
+
+#[test]
 fn the_viewer_in_c_builds_without_warnings_and_plays_a_broadcast() {
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("viewer");
     let flags = Command::new("pkg-config")

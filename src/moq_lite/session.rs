@@ -5,7 +5,11 @@ use std::{future::Future, sync::Arc};
 use tokio::{sync::watch, task::AbortHandle};
 use web_transport_trait::Stats as _;
 
-use super::{Error, Excess, SessionStats, status::Status, version::Version};
+use super::{
+    AsPath, Error, Excess, OriginProducer, SessionStats,
+    status::{Ask, Status},
+    version::Version,
+};
 
 /// A session that both sides agreed on. Its work is done by one task, which
 /// owns every other task of the session.
@@ -76,6 +80,15 @@ impl Session {
         };
         self.status.meters.read(&mut stats);
         stats
+    }
+
+    /// Asks the peer for what it announces at `path` and below as well, and puts it into `origin`,
+    /// as far as that producer is allowed to publish it. For broadcasts that turn out to be wanted when the session
+    /// runs already. What was asked for before is not asked for twice. In moq-transport the broadcast `path`
+    /// is taken to be there even though the peer announces nothing, as for [`Client::with_expected`](super::Client::with_expected).
+    pub fn ask(&self, path: impl AsPath, origin: OriginProducer) {
+        let path = path.as_path().to_owned();
+        self.status.ask(Ask { path, origin });
     }
 
     /// Waits until the peer asks this side to leave, with GOAWAY, and gives the URI to

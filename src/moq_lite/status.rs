@@ -1,6 +1,7 @@
 //! What a session and the task that drives it tell each other.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -8,9 +9,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::sleep};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
 
-use super::{Error, Excess, Limits, Result, stats::Meters};
+use super::{Error, Excess, Limits, OriginProducer, PathOwned, Result, stats::Meters};
 
 /// Shared by a session and its driver.
 pub(crate) struct Status {
@@ -25,7 +30,16 @@ pub(crate) struct Status {
     exceeded: watch::Sender<Option<Excess>>,
     /// What the peer waits for or offers.
     engagements: watch::Sender<usize>,
+    /// What this side wants besides, and the driver has not asked for yet.
+    asks: Mutex<VecDeque<Ask>>,
+    asked: Notify,
     pub(crate) meters: Meters,
+}
+
+/// Broadcasts that turned out to be wanted, and where they go.
+pub(crate) struct Ask {
+    pub(crate) path: PathOwned,
+    pub(crate) origin: OriginProducer,
 }
 
 impl Status {
@@ -38,6 +52,8 @@ impl Status {
             limits: Limits::default(),
             exceeded: watch::Sender::default(),
             engagements: watch::Sender::default(),
+            asks: Mutex::default(),
+            asked: Notify::new(),
             meters: Meters::default(),
         }
     }
@@ -83,6 +99,22 @@ impl Status {
                 // The sender is here.
                 _ = engagements.changed() => {}
             }
+        }
+    }
+
+    /// Has the driver ask for more.
+    pub(crate) fn ask(&self, ask: Ask) {
+        self.asks.lock().push_back(ask);
+        self.asked.notify_one();
+    }
+
+    /// Waits for what to ask for besides. For one task. Cancel safe.
+    pub(crate) async fn next_ask(&self) -> Ask {
+        loop {
+            if let Some(ask) = self.asks.lock().pop_front() {
+                return ask;
+            }
+            self.asked.notified().await;
         }
     }
 

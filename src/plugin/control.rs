@@ -119,6 +119,14 @@ impl Control {
         self.link.as_ref().map(Link::sessions).unwrap_or_default()
     }
 
+    /// Lets the sessions begin to end; dropping this waits for it.
+    pub(super) fn begin_to_end(&self) {
+        self.silent.store(true, Ordering::SeqCst);
+        if let Some(link) = &self.link {
+            link.begin_to_end();
+        }
+    }
+
     /// Takes effect at once.
     pub(super) fn set_policy(&self, policy: Policy) {
         if let Some(link) = &self.link {

@@ -75,6 +75,16 @@ pub(super) struct Media {
     pub(super) consume: Option<OriginProducer>,
     /// The broadcast to ask for where a server announces nothing.
     pub(super) expected: Option<PathOwned>,
+    /// Broadcasts that turn out to be wanted besides.
+    pub(super) besides: Option<Besides>,
+}
+
+/// What a server is asked for once it is known to be wanted.
+#[derive(Clone)]
+pub(super) struct Besides {
+    pub(super) paths: watch::Receiver<Vec<PathOwned>>,
+    /// Where they go.
+    pub(super) origin: OriginProducer,
 }
 
 /// Where an element stands.
@@ -310,6 +320,11 @@ impl Link {
         self.status.clone()
     }
 
+    /// Lets everything begin to end, while whoever calls has other things to end as well. Dropping the link waits for it.
+    pub(super) fn begin_to_end(&self) {
+        self.stop.send_replace(true);
+    }
+
     /// Takes effect at once, also on an attempt that is under way.
     pub(super) fn set_policy(&self, policy: Policy) {
         self.policy.send_replace(policy);
@@ -318,7 +333,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.stop.send_replace(true);
+        self.begin_to_end();
         // Not `block_on`: this may be a thread of the application's own runtime.
         let begin = Instant::now();
         let ended = self.ended.recv_timeout(GOODBYE);
@@ -460,8 +475,9 @@ const EVENTS: usize = 64;
 /// How long opening the port may take.
 const BIND_TIME: Duration = Duration::from_secs(5);
 
-/// How long tasks may take to end by themselves, with a word to their peers.
-const GOODBYE: Duration = Duration::from_millis(500);
+/// How long tasks may take to end by themselves, with a word to their peers. It takes milliseconds; twice this is the most that
+/// an element waits for its sessions when it stops.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 /// How long the peer may take to negotiate once the transport stands.
 const SETUP_TIME: Duration = Duration::from_secs(10);

@@ -7,10 +7,12 @@
 mod catalog;
 mod error;
 mod reader;
+mod reference;
 
 pub use catalog::CatalogReader;
 pub use error::Error;
 pub use reader::{Sample, SampleReader};
+pub use reference::resolve;
 
 #[cfg(test)]
 mod tests;

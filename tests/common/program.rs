@@ -2,7 +2,7 @@
 #![allow(dead_code)] // every test program uses its own part
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -23,8 +23,21 @@ impl Program {
     /// Starts a program that is given nothing to read.
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// Runs a line of a shell at a terminal of its own, so that it takes [keys](Self::press).
+    #[track_caller]
+    pub(crate) fn at_a_terminal(line: &str) -> Self {
+        let mut command = Command::new("script");
+        command.args(["-qefc", line, "/dev/null"]);
+        Self::start_reading(&mut command, Stdio::piped())
+    }
+
+    #[track_caller]
+    fn start_reading(command: &mut Command, stdin: Stdio) -> Self {
         let command = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut process = command
@@ -61,6 +74,21 @@ impl Program {
     #[track_caller]
     pub(crate) fn gst_launch_logging_all(pipeline: &str) -> Self {
         Self::start(gst_launch(pipeline).env("GST_DEBUG", "*:9"))
+    }
+
+    /// Presses a key at its terminal.
+    #[track_caller]
+    pub(crate) fn press(&mut self, key: &str) {
+        let stdin = self.process.stdin.as_mut().expect("it has a terminal");
+        stdin.write_all(key.as_bytes()).expect("it runs");
+    }
+
+    /// Sends what Ctrl-C in a terminal sends.
+    #[track_caller]
+    pub(crate) fn interrupt(&self) {
+        let kill = format!("kill -INT {}", self.process.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.is_ok_and(|status| status.success()));
     }
 
     /// Kills it, and tells all that it said.

@@ -227,3 +227,24 @@ async fn what_is_expected_is_asked_for_again_and_again() {
     peer.whole(b"\x18\x06\x00\x80\x00\x01a").await;
     assert_eq!(frames(&mut track).await.0, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_later_is_expected_too() {
+    let origin = Origin::produce();
+    let first = origin.producer.publish_only(&[Path::new("first")]);
+    let client = Client::new().with_consume(first).with_expected("first");
+    let (session, mut peer) = Peer::server_of(client).await;
+    let prefix: SubscribeNamespace = peer.recv().await;
+    assert_eq!(prefix.namespace, Path::new("first"));
+    let later = origin.producer.publish_only(&[Path::new("cam")]).unwrap();
+    session.ask("cam", later);
+    let prefix: SubscribeNamespace = peer.recv().await;
+    assert_eq!(prefix.namespace, Path::new("cam"));
+    // The peer announces nothing.
+    let broadcast = announced(&origin.consumer, "cam").await;
+    let mut track = broadcast.subscribe_track(&Track::new("video"));
+    asked(&mut peer, &mut track, 4).await;
+    peer.send(&ok(4, 6)).await;
+    peer.whole(b"\x18\x06\x00\x80\x00\x01a").await;
+    assert_eq!(frames(&mut track).await.0, 0);
+}

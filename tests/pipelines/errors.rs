@@ -1,8 +1,13 @@
 //! What a user sees when something is wrong: one sentence to act on.
 
+use std::os::unix::process::ExitStatusExt as _;
+
 use gst::prelude::*;
 
-use crate::support::{LISTEN, Pipeline, Publisher, Viewer, live_video};
+use crate::{
+    program::Program,
+    support::{LISTEN, Pipeline, Publisher, Viewer, live_video},
+};
 
 fn fails_to_start(description: &str) -> String {
     let pipeline = Pipeline::launch(description);
@@ -56,6 +61,22 @@ fn a_certificate_that_is_not_trusted_says_what_to_set() {
         "00".repeat(32)
     )));
     says(&text, &["certificate"]);
+}
+
+/// A program that leaves the signal of a broken pipe as it is, and its WebSocket is tried at a port that speaks plain HTTP.
+#[test]
+fn the_command_line_survives_a_certificate_that_is_not_trusted() {
+    let publisher = Publisher::new(&live_video(LISTEN));
+    let text = format!(
+        "moqsrc url=https://127.0.0.1:{}/ broadcast=cam ! fakesink",
+        publisher.port
+    );
+    let (status, log) = Program::gst_launch(&text).end();
+    assert_eq!(status.signal(), None, "{}", log.join("\n"));
+    let error = log
+        .iter()
+        .find(|line| line.starts_with("ERROR: from element"));
+    says(error.expect("it is said"), &["certificate"]);
 }
 
 #[test]

@@ -9,7 +9,11 @@ use std::{
 
 use gst::prelude::*;
 
-use crate::support::{LIMIT, LISTEN, Pipeline, Publisher, Record};
+use crate::{
+    program::Program,
+    support::{LIMIT, LISTEN, Pipeline, Publisher, Record},
+    waiting::wait_until,
+};
 
 /// A picture in two sizes, both with a keyframe every half second, and sound.
 fn publisher() -> Publisher {
@@ -353,4 +357,67 @@ fn gst_play_plays_an_address_until_the_broadcast_ends() {
         assert!(text.contains("Reached end of play list"), "{text}");
         assert!(!text.contains("ERROR"), "{text}");
     }
+}
+
+/// The pads of the sink of which a viewer reads now.
+fn read(publisher: &Publisher) -> Vec<String> {
+    let stats: gst::Structure = publisher.pipeline.element("sink").property("stats");
+    let structures = |of: &gst::StructureRef, name: &str| -> Vec<gst::Structure> {
+        let array = of.get::<gst::Array>(name).expect("there is such an array");
+        let values = array.iter().map(|value| value.get());
+        values.collect::<Result<_, _>>().expect("of structures")
+    };
+    let connections = structures(&stats, "connections");
+    let read = connections
+        .iter()
+        .flat_map(|open| structures(open, "tracks"));
+    let read: Vec<String> = read.filter_map(|track| track.get("track").ok()).collect();
+    let tracks = structures(&stats, "tracks");
+    let pads = tracks.iter().filter(|track| {
+        let name: Result<String, _> = track.get("track");
+        name.is_ok_and(|name| read.contains(&name))
+    });
+    let mut pads: Vec<_> = pads.filter_map(|track| track.get("pad").ok()).collect();
+    pads.sort_unstable();
+    pads
+}
+
+#[test]
+fn the_keys_of_gst_play_change_the_picture_and_the_sound() {
+    let encoder = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15";
+    let sound = "audiotestsrc is-live=true samplesperbuffer=960 ! audio/x-raw,rate=48000 ! opusenc";
+    let publisher = Publisher::new(&format!(
+        "{LISTEN} videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! tee name=picture \
+         picture. ! queue ! {encoder} ! sink.sink_0 \
+         picture. ! queue ! videoscale ! video/x-raw,width=320,height=180 ! {encoder} ! sink.sink_1 \
+         {sound} ! sink.sink_2 {sound} ! sink.sink_3"
+    ));
+    publisher.play();
+    let mut player = Program::at_a_terminal(&format!(
+        "exec gst-play-1.0 --use-playbin3 --videosink=fakevideosink --audiosink=fakesink '{}'",
+        uri(&publisher)
+    ));
+    // Before that it knows of no other stream.
+    player.wait_for("Prerolled.");
+    let mut played = read(&publisher);
+    assert!(played.len() == 2 && played[0] == "sink_0", "{played:?}");
+    for key in ["v", "a", "v"] {
+        let pad = match key {
+            "v" => &mut played[0],
+            _ => &mut played[1],
+        };
+        let other = match pad.as_str() {
+            "sink_0" => "sink_1",
+            "sink_1" => "sink_0",
+            "sink_2" => "sink_3",
+            _ => "sink_2",
+        };
+        *pad = other.into();
+        player.press(key);
+        wait_until(&format!("{played:?} are played"), || {
+            read(&publisher) == played
+        });
+    }
+    player.press("q");
+    player.ends_well();
 }

@@ -1,11 +1,12 @@
 //! Announcements, as two whole sessions see them.
 
-use gstmoq::moq_lite::{Client, Origin, OriginProducer, Path, Server};
+use gstmoq::moq_lite::{Client, Origin, OriginProducer, Path, Server, Track};
 
-use super::peer::{announced, pair, pair_with};
+use super::peer::{announced, next_group, pair, pair_with};
 use crate::common::{
     now,
     transport::{self, Config, Side},
+    versions::EVERY,
     within,
 };
 
@@ -84,6 +85,46 @@ async fn only_what_the_origin_takes_is_asked_for() {
         link.find(|record| record.sender == Side::Client && record.written.starts_with(&[1]));
     let asked: Vec<_> = asked.into_iter().map(|record| record.written).collect();
     assert_eq!(asked, [&b"\x01\x02\x01a"[..], b"\x01\x04\x03b/x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_is_asked_for_when_it_turns_out_to_be_wanted_in_every_version() {
+    for version in EVERY {
+        let (publish, taken) = (Origin::produce(), Origin::produce());
+        let mut broadcasts = ["cam", "other"].map(|path| {
+            let mut broadcast = publish.producer.create_broadcast(path).unwrap();
+            let mut track = broadcast.create_track(Track::new("video"));
+            track.write_frame(path).unwrap();
+            (broadcast, track)
+        });
+        let only = |path| taken.producer.publish_only(&[Path::new(path)]).unwrap();
+        let (client, server, _link) = transport::connect(Config {
+            protocol: Some(version.protocol),
+            ..Config::default()
+        });
+        let connecting = Client::new()
+            .with_versions([version.number])
+            .with_consume(only("cam"));
+        let accepting = Server::new().with_publish(publish.consumer);
+        let sessions =
+            async { tokio::try_join!(connecting.connect(client), accepting.accept(server)) };
+        let (session, _server) = within(sessions).await.unwrap();
+        announced(&taken.consumer, "cam").await;
+        assert!(taken.consumer.consume_broadcast("other").is_none());
+
+        session.ask("other", only("other"));
+        // Twice the same, and what was asked for in the beginning, does no harm.
+        session.ask("other", only("other"));
+        session.ask("cam", only("cam"));
+        let other = announced(&taken.consumer, "other").await;
+        let mut track = other.subscribe_track(&Track::new("video"));
+        assert_eq!(next_group(&mut track).await.1, ["other"], "{version:?}");
+        broadcasts[1].0.close();
+        // Where its announcement was refused before it was wanted, nobody is told of its end: the tracks end.
+        if version.name.starts_with("moq-lite") {
+            within(other.closed()).await;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

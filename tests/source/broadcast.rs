@@ -144,6 +144,28 @@ fn a_broadcast_that_vanishes_is_waited_for_and_goes_on_when_it_returns() {
 }
 
 #[test]
+fn of_two_publishers_of_one_name_the_newer_is_played_and_the_older_when_that_is_gone() {
+    let publisher = Publisher::new();
+    let mut older = publisher.camera("cam", &[("picture", video(64, 64))]);
+    let player = Player::new(&publisher, "cam");
+    player.play();
+    player.until_pads();
+    older.write("picture", 60_000_000, true);
+    player.until_buffer();
+
+    let mut newer = publisher.camera("cam", &[("picture", video(128, 128))]);
+    player.until_width(128, |time| newer.write("picture", time, true));
+    drop(newer);
+    let mut seen = Vec::new();
+    player.until_width(64, |time| {
+        older.write("picture", 70_000_000 + time, true);
+        seen.extend(player.rest());
+    });
+    let changes = |seen: &Seen| matches!(seen, Seen::Pad(_) | Seen::Removed(_) | Seen::Eos(_));
+    assert!(!seen.iter().any(changes), "{seen:?}");
+}
+
+#[test]
 fn a_broadcast_that_vanishes_ends_when_nobody_waits() {
     let publisher = Publisher::new();
     let mut camera = publisher.camera("cam", &[("picture", video(64, 64))]);

@@ -51,7 +51,7 @@ pub(crate) fn audio() -> Config {
 
 /// A server that serves one origin, or a client that publishes it.
 pub(crate) struct Publisher {
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
     origin: OriginProducer,
     pub(crate) url: String,
     pub(crate) fingerprint: String,
@@ -86,7 +86,7 @@ impl Publisher {
             }
         });
         Self {
-            _runtime: runtime,
+            runtime,
             origin,
             url,
             fingerprint,
@@ -120,11 +120,16 @@ impl Publisher {
             let _ = session.closed().await;
         });
         Self {
-            _runtime: runtime,
+            runtime,
             origin,
             url: String::new(),
             fingerprint: String::new(),
         }
+    }
+
+    /// How many tasks there are: those of the port, and those of each session.
+    pub(crate) fn tasks(&self) -> usize {
+        self.runtime.metrics().num_alive_tasks()
     }
 
     /// Where it listens.
@@ -234,6 +239,12 @@ impl Camera {
     pub(crate) fn abort(&mut self, track: &str) {
         let (track, _) = self.tracks.remove(track).expect("a track of this camera");
         track.abort(gstmoq::moq_lite::Error::App(7));
+    }
+
+    /// Whether the track has a group, which the next sample may be of.
+    pub(crate) fn has_begun(&self, track: &str) -> bool {
+        let (_, group) = self.tracks.get(track).expect("a track of this camera");
+        group.is_some()
     }
 
     /// Whether anybody reads the track.

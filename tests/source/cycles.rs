@@ -15,10 +15,8 @@ use crate::{
 };
 
 const CYCLES: u64 = 200;
-/// A stop takes a few milliseconds.
+/// A stop takes a few milliseconds, and a few hundred on a machine that is busy with other things.
 const SLOW: Duration = Duration::from_secs(1);
-/// On a machine that is busy with other things one in a hundred may take this long.
-const SLOWEST: Duration = Duration::from_secs(3);
 
 /// What the system holds for this process.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +50,7 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
         return;
     }
     let publisher = Publisher::new();
+    let tasks = publisher.tasks();
     let mut camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
     let player = Player::new(&publisher, "cam");
     let mut before = None;
@@ -85,16 +84,17 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
         }
     }
     stops.sort_unstable();
-    let slow = &stops[stops.len() * 99 / 100..];
-    assert!(
-        slow[0] < SLOW && slow.iter().all(|stop| *stop < SLOWEST),
-        "{slow:?}"
+    println!(
+        "half of the stops took {:?}, the slowest {:?}",
+        stops[stops.len() / 2],
+        stops.last()
     );
+    assert!(stops.iter().all(|stop| *stop < SLOW), "{:?}", stops.last());
     let before = before.expect("there were more rounds");
     // What goes away by itself gets the time for it: idle threads of the pools, sockets that drain.
     wait_until(&format!("what is held goes back to {before:?}"), || {
         let now = Held::now();
-        now.threads <= before.threads + 2 && now.files <= before.files + 2
+        now.threads <= before.threads && now.files <= before.files
     });
     // What holds the element: this test, and the pipeline.
     let element = player.element.downgrade();
@@ -107,4 +107,5 @@ fn two_hundred_stops_at_any_moment_are_quick_and_leave_nothing_behind() {
     wait_until("no task reads", || {
         !camera.is_read("picture") && !camera.is_read("sound")
     });
+    wait_until("no session has a task left", || publisher.tasks() <= tasks);
 }

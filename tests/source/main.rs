@@ -13,6 +13,7 @@ mod pads;
 mod player;
 mod renditions;
 mod shape;
+mod siblings;
 mod time;
 #[path = "../common/waiting.rs"]
 mod waiting;

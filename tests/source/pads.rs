@@ -82,6 +82,34 @@ fn it_is_live_says_its_latency_and_cannot_be_sought_in() {
 }
 
 #[test]
+fn a_player_that_asks_is_told_how_long_it_has_played() {
+    let (_publisher, mut camera, player) = playing(&[("picture", video(64, 64))]);
+    let mut asked = 0;
+    let position = || player.pipeline.query_position::<gst::ClockTime>();
+    // Media time of a publisher that has been on air for an hour.
+    while position().is_none_or(|position| position.is_zero()) {
+        assert!(asked < 500, "{:?}", position());
+        camera.write("picture", 3_600_000_000 + asked * 33_333, asked == 0);
+        player.until_buffer();
+        asked += 1;
+    }
+    let limit = gst::ClockTime::from_seconds(60);
+    assert!(position().is_some_and(|position| position < limit));
+}
+
+#[test]
+fn pads_that_nobody_links_are_named() {
+    let publisher = Publisher::new();
+    let _camera = publisher.camera("cam", &[("picture", video(64, 64)), ("sound", audio())]);
+    let player = Player::linking(&publisher, "cam", |_| false);
+    player.play();
+    assert_eq!(
+        player.warning().message(),
+        "Nothing is linked to any of the pads: video_0, audio_0"
+    );
+}
+
+#[test]
 fn renditions_come_and_go_and_a_new_track_takes_the_place_of_an_old_one() {
     let (_publisher, mut camera, player) = playing(&[("one", video(64, 64))]);
     camera.write("one", 0, true);

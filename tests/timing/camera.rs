@@ -1,11 +1,58 @@
 //! A publisher whose pictures and sounds say when they were taken.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
 
 use gst::prelude::*;
 
-/// When each camera began, on the system's clock: what it takes is so much later.
-pub(crate) type Begins = Arc<Mutex<Vec<gst::ClockTime>>>;
+/// What each camera took, the first that began first.
+pub(crate) type Films = Arc<Mutex<Vec<Film>>>;
+
+/// What one camera took.
+#[derive(Clone)]
+pub(crate) struct Film {
+    /// When it began, on the system's clock: what it takes is so much later.
+    pub(crate) begin: gst::ClockTime,
+    /// By how much later than it was taken moqsink sends a picture at the earliest: like any sink it waits for the slowest
+    /// source of its pipeline, which is the sound.
+    latency: gst::ClockTime,
+    coded: Arc<Coded>,
+}
+
+/// Which picture came out of the encoder when, on the system's clock.
+#[derive(Default)]
+struct Coded {
+    pictures: Mutex<Vec<(u64, i64)>>,
+    more: Condvar,
+}
+
+impl Film {
+    /// The newest picture that the publisher had sent at a moment.
+    pub(crate) fn newest(&self, at: i64) -> Option<u64> {
+        let due =
+            |number: u64| (self.begin + self.latency).nseconds() as i64 + (number * FRAME) as i64;
+        let pictures = self.coded.pictures.lock().expect("no test panics with it");
+        let sent = pictures
+            .iter()
+            .filter(|(number, coded)| *coded <= at && due(*number) <= at);
+        sent.map(|(number, _)| *number).max()
+    }
+
+    /// Lets the camera take so many more pictures: as long as they last, whoever sees them.
+    pub(crate) fn take(&self, count: usize) {
+        let pictures = self.coded.pictures.lock().expect("no test panics with it");
+        let enough = pictures.len() + count;
+        let more = &self.coded.more;
+        let waited = more.wait_timeout_while(pictures, LONG, |pictures| pictures.len() < enough);
+        let waited = waited.expect("no test panics with it").1;
+        assert!(!waited.timed_out(), "the camera stands still");
+    }
+}
+
+/// The longest that pictures may take.
+const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) const FRAME: u64 = 1_000_000_000 / 30;
 const WIDTH: usize = 320;
@@ -46,7 +93,7 @@ pub(crate) struct Camera(gst::Pipeline);
 
 impl Camera {
     /// Publishes to where `sink` says, with a group every two seconds.
-    pub(crate) fn new(sink: &str, scene: Scene, begins: &Begins) -> Self {
+    pub(crate) fn new(sink: &str, scene: Scene, films: &Films) -> Self {
         crate::init();
         let mut text = format!("moqsink name=sink {sink} broadcast=cam ");
         if scene.video {
@@ -60,11 +107,11 @@ impl Camera {
                 false => "tune=zerolatency",
             };
             let encoder = match scene.h265 {
-                true => "x265enc speed-preset=ultrafast key-int-max=60 \
+                true => "x265enc name=encoder speed-preset=ultrafast key-int-max=60 \
                          option-string=bframes=3:b-adapt=0:b-pyramid=1:rc-lookahead=5:open-gop=0:scenecut=0:pools=1:log-level=none"
                     .to_owned(),
                 false => format!(
-                    "x264enc {order} speed-preset=ultrafast key-int-max=60 pass=quant quantizer={quantizer} threads=1"
+                    "x264enc name=encoder {order} speed-preset=ultrafast key-int-max=60 pass=quant quantizer={quantizer} threads=1"
                 ),
             };
             text += &format!(
@@ -78,7 +125,7 @@ impl Camera {
         }
         let pipeline = gst::parse::launch(&text).expect("the description is right");
         let pipeline: gst::Pipeline = pipeline.downcast().expect("a pipeline");
-        let camera = begins.lock().expect("no test panics with it").len() as u64;
+        let camera = films.lock().expect("no test panics with it").len() as u64;
         if let Some(identity) = pipeline.by_name("picture") {
             let pad = identity.static_pad("src").expect("it has one");
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -107,13 +154,38 @@ impl Camera {
                 gst::PadProbeReturn::Ok
             });
         }
+        let coded = Arc::<Coded>::default();
+        if let Some(encoder) = pipeline.by_name("encoder") {
+            let pad = encoder.static_pad("src").expect("it has one");
+            let coded = coded.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+                let pts = info.buffer().and_then(|buffer| buffer.pts());
+                let segment = pad.sticky_event::<gst::event::Segment>(0);
+                let segment = segment.expect("before any buffer").segment().clone();
+                let segment = segment.downcast::<gst::ClockTime>().expect("of time");
+                let time = segment.to_running_time(pts).expect("of a picture");
+                let number = (time.nseconds() + FRAME / 2) / FRAME;
+                let now = gst::SystemClock::obtain().time().nseconds() as i64;
+                let mut pictures = coded.pictures.lock().expect("no test panics with it");
+                pictures.push((number, now));
+                coded.more.notify_all();
+                gst::PadProbeReturn::Ok
+            });
+        }
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         pipeline.set_state(gst::State::Playing).expect("it starts");
         let (result, state, _) = pipeline.state(gst::ClockTime::from_seconds(20));
         result.expect("it plays");
         assert_eq!(state, gst::State::Playing);
         let begin = pipeline.base_time().expect("it plays");
-        begins.lock().expect("no test panics with it").push(begin);
+        let mut query = gst::query::Latency::new();
+        assert!(pipeline.query(&mut query));
+        let film = Film {
+            begin,
+            latency: query.result().1,
+            coded,
+        };
+        films.lock().expect("no test panics with it").push(film);
         Self(pipeline)
     }
 

@@ -3,7 +3,7 @@
 use gst::prelude::*;
 
 use crate::{
-    camera::{Begins, Camera, FRAME, Scene},
+    camera::{Camera, FRAME, Films, Scene},
     table::Row,
     viewer::Viewer,
 };
@@ -19,10 +19,10 @@ fn direct(camera: &Camera) -> String {
 
 #[test]
 fn a_viewer_that_was_there_first_sees_everything_in_step() {
-    let begins = Begins::default();
-    let port = Camera::new(LISTEN, Scene::BOTH, &Begins::default()).port();
-    let viewer = Viewer::new(&format!("url=http://127.0.0.1:{port}/"), &begins);
-    let _camera = Camera::new(&format!("listen=127.0.0.1:{port}"), Scene::BOTH, &begins);
+    let films = Films::default();
+    let port = Camera::new(LISTEN, Scene::BOTH, &Films::default()).port();
+    let viewer = Viewer::new(&format!("url=http://127.0.0.1:{port}/"), &films);
+    let _camera = Camera::new(&format!("listen=127.0.0.1:{port}"), Scene::BOTH, &films);
     viewer.wait("three clicks", |log| {
         log.clicks.len() >= 3 && log.pictures.len() >= 90
     });
@@ -34,17 +34,17 @@ fn a_viewer_that_was_there_first_sees_everything_in_step() {
 
 #[test]
 fn a_viewer_that_joins_anywhere_in_a_group_first_sees_what_is_live() {
-    let begins = Begins::default();
-    let camera = Camera::new(LISTEN, Scene::BOTH, &begins);
+    let films = Films::default();
+    let camera = Camera::new(LISTEN, Scene::BOTH, &films);
     let clock = gst::SystemClock::obtain();
-    let begin = begins.lock().expect("no test panics with it")[0];
+    let begin = films.lock().expect("no test panics with it")[0].begin;
     let source = direct(&camera);
     let viewers: Vec<_> = (0..10)
         .map(|phase| {
             // Three tenths of a group after the last one, whatever it took to start that: each tenth has its turn.
             let due = begin + gst::ClockTime::from_mseconds(4_000 + phase * 600);
             let _ = clock.new_single_shot_id(due).wait();
-            let viewer = Viewer::new(&source, &begins);
+            let viewer = Viewer::new(&source, &films);
             viewer.wait("a picture", |log| !log.pictures.is_empty());
             viewer
         })
@@ -65,13 +65,13 @@ fn a_viewer_that_joins_anywhere_in_a_group_first_sees_what_is_live() {
 
 #[test]
 fn sound_that_begins_three_seconds_later_is_in_step() {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         audio_from: gst::ClockTime::from_seconds(3),
         ..Scene::BOTH
     };
-    let camera = Camera::new(LISTEN, scene, &begins);
-    let viewer = Viewer::new(&direct(&camera), &begins);
+    let camera = Camera::new(LISTEN, scene, &films);
+    let viewer = Viewer::new(&direct(&camera), &films);
     viewer.wait("three clicks", |log| log.clicks.len() >= 3);
     let row = Row::of("sound three seconds later", &viewer);
     row.assert_in_step();
@@ -80,13 +80,13 @@ fn sound_that_begins_three_seconds_later_is_in_step() {
 
 #[test]
 fn pictures_that_are_reordered_are_in_time_and_in_order() {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         reordered: true,
         ..Scene::BOTH
     };
-    let camera = Camera::new(LISTEN, scene, &begins);
-    let viewer = Viewer::new(&format!("{} latency=300", direct(&camera)), &begins);
+    let camera = Camera::new(LISTEN, scene, &films);
+    let viewer = Viewer::new(&format!("{} latency=300", direct(&camera)), &films);
     viewer.wait("three clicks", |log| {
         log.clicks.len() >= 3 && log.pictures.len() > 90
     });
@@ -98,17 +98,19 @@ fn pictures_that_are_reordered_are_in_time_and_in_order() {
 
 #[test]
 fn sound_alone_plays() {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         video: false,
         ..Scene::BOTH
     };
-    let camera = Camera::new(LISTEN, scene, &begins);
-    let viewer = Viewer::new(&direct(&camera), &begins);
+    let camera = Camera::new(LISTEN, scene, &films);
+    let viewer = Viewer::new(&direct(&camera), &films);
     viewer.wait("three clicks", |log| log.clicks.len() >= 3);
     Row::of("sound alone", &viewer);
     let log = viewer.log();
-    let begin = begins.lock().expect("no test panics with it")[0].nseconds() as i64;
+    let begin = films.lock().expect("no test panics with it")[0]
+        .begin
+        .nseconds() as i64;
     for pair in log.clicks.windows(2) {
         assert!(
             (pair[1].due - pair[0].due - 1_000_000_000).abs() < 30_000_000,
@@ -122,13 +124,13 @@ fn sound_alone_plays() {
 
 #[test]
 fn pictures_alone_play_evenly() {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         audio: false,
         ..Scene::BOTH
     };
-    let camera = Camera::new(LISTEN, scene, &begins);
-    let viewer = Viewer::new(&direct(&camera), &begins);
+    let camera = Camera::new(LISTEN, scene, &films);
+    let viewer = Viewer::new(&direct(&camera), &films);
     viewer.wait_for(0, 120);
     let row = Row::of("pictures alone", &viewer);
     assert_eq!((row.missing, row.backwards), (0, 0));

@@ -1,9 +1,9 @@
 //! Networks that lose, stop and get narrow.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    camera::{Begins, Camera, Scene},
+    camera::{Camera, Film, Films, Scene},
     link::{Conditions, Link},
     table::Row,
     viewer::Viewer,
@@ -16,17 +16,22 @@ fn through(link: &Link, more: &str) -> String {
     )
 }
 
+/// What the only camera takes.
+fn film(films: &Films) -> Film {
+    films.lock().expect("no test panics with it")[0].clone()
+}
+
 /// Watches ten seconds through a network that loses so many packets of a thousand, with a round trip of 50 ms.
 fn lossy(name: &str, loss: u64) -> Row {
-    let begins = Begins::default();
-    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let films = Films::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &films);
     let conditions = Conditions {
         loss,
         delay: Duration::from_millis(25),
         ..Conditions::default()
     };
     let link = Link::new(camera.port(), conditions);
-    let viewer = Viewer::new(&through(&link, ""), &begins);
+    let viewer = Viewer::new(&through(&link, ""), &films);
     viewer.wait_for(0, 300);
     let row = Row::of(name, &viewer);
     row.assert_in_step();
@@ -48,15 +53,15 @@ fn one_lost_packet_in_twenty_is_survived() {
 
 #[test]
 fn a_latency_that_may_grow_covers_what_the_network_needs() {
-    let begins = Begins::default();
-    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let films = Films::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &films);
     let conditions = Conditions {
         loss: 50,
         delay: Duration::from_millis(25),
         ..Conditions::default()
     };
     let link = Link::new(camera.port(), conditions);
-    let viewer = Viewer::new(&through(&link, "latency=0 max-latency=1000"), &begins);
+    let viewer = Viewer::new(&through(&link, "latency=0 max-latency=1000"), &films);
     viewer.wait_for(0, 300);
     let row = Row::of("5 % lost, latency 0 to 1000 ms", &viewer);
     let latency = viewer.stat("latency") / 1_000_000;
@@ -68,18 +73,18 @@ fn a_latency_that_may_grow_covers_what_the_network_needs() {
 
 #[test]
 fn an_outage_of_three_seconds_leaves_no_delay_behind() {
-    let begins = Begins::default();
-    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let films = Films::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &films);
     let conditions = Conditions {
         delay: Duration::from_millis(10),
         ..Conditions::default()
     };
     let link = Link::new(camera.port(), conditions);
-    let viewer = Viewer::new(&through(&link, ""), &begins);
+    let viewer = Viewer::new(&through(&link, ""), &films);
     viewer.wait_for(0, 60);
     let before = usual(&viewer);
     link.conditions().cut = true;
-    thread::sleep(Duration::from_secs(3));
+    film(&films).take(3 * 30);
     link.conditions().cut = false;
     viewer.wait_for(0, 330);
     let row = Row::of("an outage of three seconds", &viewer);
@@ -91,23 +96,23 @@ fn an_outage_of_three_seconds_leaves_no_delay_behind() {
 
 #[test]
 fn half_the_bandwidth_for_ten_seconds_does_not_let_the_delay_grow() {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         noisy: true,
         ..Scene::BOTH
     };
-    let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
+    let camera = Camera::new("listen=127.0.0.1:0", scene, &films);
     let conditions = Conditions {
         delay: Duration::from_millis(10),
         rate: Some(1_500_000),
         ..Conditions::default()
     };
     let link = Link::new(camera.port(), conditions);
-    let viewer = Viewer::new(&through(&link, ""), &begins);
+    let viewer = Viewer::new(&through(&link, ""), &films);
     viewer.wait_for(0, 60);
     let before = usual(&viewer);
     link.conditions().rate = Some(750_000);
-    thread::sleep(Duration::from_secs(10));
+    film(&films).take(10 * 30);
     let during = usual(&viewer);
     link.conditions().rate = Some(1_500_000);
     let now = viewer.log().pictures.last().expect("it played").number;

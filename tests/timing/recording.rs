@@ -9,7 +9,10 @@ use std::{
 
 use gst::prelude::*;
 
-use crate::camera::{Begins, Camera, FRAME, Scene};
+use crate::{
+    camera::{Camera, FRAME, Films, Scene},
+    program::Program,
+};
 
 /// A file that is removed with the value.
 struct File(PathBuf);
@@ -28,9 +31,9 @@ impl Drop for File {
 }
 
 /// Records what `camera` shows for so long, from the middle of a group on.
-fn record(camera: &Camera, begins: &Begins, parser: &str, file: &Path, duration: gst::ClockTime) {
+fn record(camera: &Camera, films: &Films, parser: &str, file: &Path, duration: gst::ClockTime) {
     let clock = gst::SystemClock::obtain();
-    let begin = begins.lock().expect("no test panics with it")[0];
+    let begin = films.lock().expect("no test panics with it")[0].begin;
     let due = begin + gst::ClockTime::from_mseconds(3_000);
     let _ = clock.new_single_shot_id(due).wait();
     let text = format!(
@@ -91,18 +94,56 @@ fn a_recording_of_reordered_pictures_of_h265_is_valid() {
     is_valid("h265parse", true);
 }
 
+/// As the page of the element has it.
+#[test]
+fn a_recording_by_the_command_line_that_is_interrupted_is_valid() {
+    is_valid_after_an_interrupt(false);
+}
+
+#[test]
+fn a_recording_of_reordered_pictures_by_the_command_line_that_is_interrupted_is_valid() {
+    is_valid_after_an_interrupt(true);
+}
+
+fn is_valid_after_an_interrupt(reordered: bool) {
+    let films = Films::default();
+    let scene = Scene {
+        reordered,
+        ..Scene::BOTH
+    };
+    let camera = Camera::new("listen=127.0.0.1:0", scene, &films);
+    let film = films.lock().expect("no test panics with it")[0].clone();
+    let file = File::new(&format!("interrupted-{reordered}.mp4"));
+    let mut recorder = Program::gst_launch(&format!(
+        "-e moqsrc url=http://127.0.0.1:{}/ broadcast=cam skip-policy=none ! h264parse ! mp4mux ! filesink location={}",
+        camera.port(),
+        file.0.display()
+    ));
+    recorder.wait_for("Connected to");
+    film.take(150);
+    recorder.interrupt();
+    let log = recorder.ends_well();
+    let complaints = |line: &&String| line.contains("CRITICAL") || line.contains("WARNING");
+    let complaints: Vec<_> = log.iter().filter(complaints).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+    check("by gst-launch-1.0 -e", &file, reordered);
+}
+
 fn is_valid(parser: &str, reordered: bool) {
-    let begins = Begins::default();
+    let films = Films::default();
     let scene = Scene {
         reordered,
         h265: parser == "h265parse",
         ..Scene::BOTH
     };
-    let camera = Camera::new("listen=127.0.0.1:0", scene, &begins);
+    let camera = Camera::new("listen=127.0.0.1:0", scene, &films);
     let file = File::new(&format!("{parser}-{reordered}.mp4"));
     let duration = gst::ClockTime::from_seconds(4);
-    record(&camera, &begins, parser, &file.0, duration);
+    record(&camera, &films, parser, &file.0, duration);
+    check(parser, &file, reordered);
+}
 
+fn check(recorded: &str, file: &File, reordered: bool) {
     let show = ["-v", "error", "-select_streams", "v", "-of", "csv=p=0"];
     let entries = ["-show_entries", "packet=pts_time,dts_time,flags"];
     let packets = probe(&[&show[..], &entries].concat(), &file.0);
@@ -153,7 +194,7 @@ fn is_valid(parser: &str, reordered: bool) {
         "{duration} s for {expected} s of pictures"
     );
     println!(
-        "| recording, {parser}, reordered {reordered}: {} pictures, {duration} s |",
+        "| recording, {recorded}, reordered {reordered}: {} pictures, {duration} s |",
         packets.len()
     );
 

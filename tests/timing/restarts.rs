@@ -1,7 +1,7 @@
 //! Publishers and relays that go away and come back.
 
 use crate::{
-    camera::{Begins, Camera, Scene},
+    camera::{Camera, Films, Scene},
     relay::Relay,
     table::Row,
     viewer::Viewer,
@@ -9,15 +9,15 @@ use crate::{
 
 #[test]
 fn a_publisher_that_starts_again_is_watched_on_in_step() {
-    let begins = Begins::default();
-    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &begins);
+    let films = Films::default();
+    let camera = Camera::new("listen=127.0.0.1:0", Scene::BOTH, &films);
     let port = camera.port();
-    let viewer = Viewer::new(&format!("url=http://127.0.0.1:{port}/"), &begins);
+    let viewer = Viewer::new(&format!("url=http://127.0.0.1:{port}/"), &films);
     viewer.wait("a click", |log| {
         !log.clicks.is_empty() && log.pictures.len() > 30
     });
     drop(camera);
-    let _camera = Camera::new(&format!("listen=127.0.0.1:{port}"), Scene::BOTH, &begins);
+    let _camera = Camera::new(&format!("listen=127.0.0.1:{port}"), Scene::BOTH, &films);
     viewer.wait_for(1, 0);
     let clicks = viewer.log().clicks.len();
     viewer.wait("two more clicks", |log| log.clicks.len() >= clicks + 2);
@@ -36,11 +36,11 @@ fn a_publisher_that_starts_again_is_watched_on_in_step() {
 
 #[test]
 fn a_relay_that_starts_again_is_watched_on_in_step() {
-    let begins = Begins::default();
+    let films = Films::default();
     let relay = Relay::start();
     let url = relay.url();
-    let _camera = Camera::new(&format!("url={url}"), Scene::BOTH, &begins);
-    let viewer = Viewer::new(&format!("url={url}"), &begins);
+    let _camera = Camera::new(&format!("url={url}"), Scene::BOTH, &films);
+    let viewer = Viewer::new(&format!("url={url}"), &films);
     viewer.wait("a click", |log| {
         !log.clicks.is_empty() && log.pictures.len() > 30
     });

@@ -10,12 +10,16 @@ use crate::{
 /// What is printed, and what tests judge.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
-    /// From the start of the pipeline to the first picture, in ms.
+    /// From the start of the pipeline to the first picture, in ms; to the first sound where there are no pictures.
     pub(crate) first: Option<i64>,
     /// How old that was, in ms.
     pub(crate) age: Option<i64>,
-    /// For how long sinks wait, and how long it took to decode the group up to the first that was shown, in ms.
+    /// How far the first picture was behind the newest that the publisher had, in ms.
+    pub(crate) behind: Option<i64>,
+    /// What moqsrc has for latency, for how long sinks wait, and how long it took to decode the group up to the first that
+    /// was shown, in ms.
     pub(crate) latency: i64,
+    pub(crate) wait: i64,
     pub(crate) decoding: Option<i64>,
     /// How old they were in the middle, in ms.
     pub(crate) usual: Option<i64>,
@@ -50,9 +54,17 @@ impl Row {
         let is_late = |shown: &&Shown| shown.at - shown.due > latency + SLACK;
         let late = log.pictures.iter().filter(is_late).count();
         let row = Self {
-            first: first.map(|shown| millis(shown.at - viewer.began)),
-            age: first.map(|shown| millis(viewer.age(shown))),
-            latency: millis(latency),
+            first: first
+                .map(|shown| shown.at)
+                .or(log.first_sound.map(|(_, at)| at))
+                .map(|at| millis(at - viewer.began)),
+            age: first
+                .map(|shown| viewer.age(shown))
+                .or_else(|| viewer.age_of_sound())
+                .map(millis),
+            behind: first.map(|shown| millis(viewer.behind(shown))),
+            latency: viewer.stat("latency") as i64 / 1_000_000,
+            wait: millis(latency),
             decoding: log.decoding[0]
                 .zip(log.decoding[1])
                 .map(|(begin, end)| millis(end - begin)),
@@ -65,11 +77,13 @@ impl Row {
         };
         let cell = |value: Option<i64>| value.map_or("-".to_owned(), |value| value.to_string());
         println!(
-            "| {name:36} | first {:>6} ms | its age {:>5} ms (latency {:>4}, decoding {:>4}) | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {late:>3} late | {missing:>3} missing | \
+            "| {name:36} | first {:>6} ms | its age {:>5} ms, behind the newest {:>5} ms (latency {:>4}, in all {:>4}, decoding {:>4}) | age {:>5} ms | lip-sync {:>4} ms | {:>4} shown | {late:>3} late | {missing:>3} missing | \
              {backwards} backwards | {:>3} groups skipped | {} refused |",
             cell(row.first),
             cell(row.age),
+            cell(row.behind),
             row.latency,
+            row.wait,
             cell(row.decoding),
             cell(row.usual),
             cell(row.skew),
@@ -80,12 +94,12 @@ impl Row {
         row
     }
 
-    /// How much older the first picture was than it has to be: as old as later ones, of which the latency is the most part,
-    /// one frame, and what it takes to decode the group before it. In ms.
+    /// How much further the first picture was behind the newest of the publisher than it may be: by the latency, one frame, and
+    /// what it took to decode the group up to it. In ms.
     pub(crate) fn excess(&self) -> i64 {
-        let known = self.age.zip(self.usual).zip(self.decoding);
-        let ((age, usual), decoding) = known.expect("there were pictures");
-        age - (usual + millis(FRAME as i64) + decoding)
+        let known = self.behind.zip(self.decoding);
+        let (behind, decoding) = known.expect("there were pictures");
+        behind - (self.latency + millis(FRAME as i64) + decoding)
     }
 
     /// Sound and picture within less than a frame.

@@ -8,7 +8,7 @@ use std::{
 
 use gst::prelude::*;
 
-use crate::camera::{Begins, FRAME, read};
+use crate::camera::{FRAME, Films, read};
 
 /// The longest that anything may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ pub(crate) struct Log {
     pub(crate) clicks: Vec<Shown>,
     /// Buffers of sound.
     pub(crate) sounds: usize,
+    /// When the first of them was due and heard, as for pictures.
+    pub(crate) first_sound: Option<(i64, i64)>,
     /// When the first picture came in, on the system's clock, and when the first to be shown was decoded.
     pub(crate) decoding: [Option<i64>; 2],
     /// QoS messages of moqsrc.
@@ -46,12 +48,12 @@ pub(crate) struct Viewer {
     pub(crate) pipeline: gst::Pipeline,
     pub(crate) began: i64,
     log: Shared,
-    begins: Begins,
+    films: Films,
 }
 
 impl Viewer {
     /// Plays what `source` says.
-    pub(crate) fn new(source: &str, begins: &Begins) -> Self {
+    pub(crate) fn new(source: &str, films: &Films) -> Self {
         crate::init();
         let text = format!(
             "moqsrc name=source {source} broadcast=cam fakesrc num-buffers=0 ! fakesink async=false"
@@ -75,7 +77,7 @@ impl Viewer {
             pipeline,
             began,
             log,
-            begins: begins.clone(),
+            films: films.clone(),
         }
     }
 
@@ -145,8 +147,23 @@ impl Viewer {
     }
 
     fn begin(&self, camera: usize) -> i64 {
-        let begins = self.begins.lock().expect("no test panics with it");
-        begins[camera].nseconds() as i64
+        let films = self.films.lock().expect("no test panics with it");
+        films[camera].begin.nseconds() as i64
+    }
+
+    /// How far a picture was behind the newest of its camera when it was shown, in nanoseconds.
+    pub(crate) fn behind(&self, shown: &Shown) -> i64 {
+        let films = self.films.lock().expect("no test panics with it");
+        let newest = films[shown.camera].newest(shown.at).unwrap_or(0);
+        newest.saturating_sub(shown.number) as i64 * FRAME as i64
+    }
+
+    /// How old the first sound was when it was heard, in nanoseconds. Which second it was of cannot be heard: it is taken to be
+    /// the one that ends last.
+    pub(crate) fn age_of_sound(&self) -> Option<i64> {
+        let log = self.log();
+        let ((due, at), click) = log.first_sound.zip(log.clicks.first())?;
+        Some(at - due + (click.due - self.begin(0)).rem_euclid(SECOND))
     }
 
     /// A number of moqsrc's statistics.
@@ -215,6 +232,7 @@ fn link(pipeline: &gst::Pipeline, pad: &gst::Pad, log: Shared) {
             });
         } else {
             entries.sounds += 1;
+            entries.first_sound.get_or_insert((due, at));
             let mut last = last.lock().expect("no test panics with it");
             for (index, sample) in map.chunks_exact(2).enumerate() {
                 let due = due + index as i64 * SECOND / 48_000;

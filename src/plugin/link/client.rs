@@ -1,12 +1,12 @@
 //! The client: connects, and connects again.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::HashSet, convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{self, Instant};
 use web_transport_trait::Session as _;
 
 use super::{
-    Context, Event, Media, Origin, Phase, SETUP_TIME,
+    Besides, Context, Event, Media, Origin, Phase, SETUP_TIME,
     doubt::{self, Silence},
     forward::Rooted,
 };
@@ -188,6 +188,29 @@ pub(super) struct Established {
     carrier: net::Carrier,
 }
 
+/// Asks for what turns out to be wanted.
+async fn ask_besides(session: &Session, besides: Option<Besides>) -> Infallible {
+    if let Some(Besides { mut paths, origin }) = besides {
+        let mut asked = HashSet::new();
+        loop {
+            let wanted = paths.borrow_and_update().clone();
+            for path in wanted {
+                if asked.len() >= MOST_ASKED || !asked.insert(path.clone()) {
+                    continue;
+                }
+                // Nothing below it is of interest, but there is no asking for less.
+                if let Some(origin) = origin.publish_only(std::slice::from_ref(&path)) {
+                    session.ask(&path, origin);
+                }
+            }
+            if paths.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
 /// How a session came to its end.
 enum End {
     Closed(moq_lite::Result<()>),
@@ -218,10 +241,12 @@ impl Established {
             version,
         };
         context.tell(event).await;
+        let asked = ask_besides(&self.session, context.media.besides.clone());
         tokio::select! {
             closed = self.session.closed() => End::Closed(closed),
             silence = doubt::lost(context, &self.transport, options) => End::Silent(silence),
             never = self.media.forward() => match never {},
+            never = asked => match never {},
         }
     }
 }
@@ -360,6 +385,9 @@ impl Backoff {
         pause.mul_f64(0.75 + f64::from(nanos % 1000) / 2000.0)
     }
 }
+
+/// So many broadcasts a catalog can have a server asked for, whatever it says and however often it changes.
+const MOST_ASKED: usize = 64;
 
 /// A session that lasted this long was a good one.
 const STABLE: Duration = Duration::from_secs(5);

@@ -31,7 +31,10 @@ impl Rooted {
             copies.extend(below(&theirs.producer, &root).map(|theirs| (ours, theirs)));
             theirs.consumer
         });
+        // Where everything is copied, what is wanted besides comes along.
+        let besides = media.besides.as_ref().map(|besides| besides.origin.clone());
         let consume = media.consume.clone().map(|ours| {
+            let ours = besides.unwrap_or(ours);
             let theirs = Origin::produce();
             copies.extend(
                 theirs

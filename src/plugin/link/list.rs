@@ -46,6 +46,7 @@ async fn ask(
         publish: None,
         consume: origin.producer.publish_only(std::slice::from_ref(prefix)),
         expected: None,
+        besides: None,
     };
     let connecting = time::timeout_at(deadline.into(), client::attempt(&media, options)).await;
     let established = connecting.map_err(|_| "The server does not answer in time".to_owned())?;

@@ -26,9 +26,9 @@ impl Settings {
             text(
                 "listen",
                 "Listen",
-                "HOST:PORT on which to serve peers from here, without a relay, and browsers: http://HOST:PORT/ is a page to \
-                 watch, http://HOST:PORT/publish one to publish. [::]:PORT is every address of the machine, port 0 any free \
-                 port (see listen-address)",
+                "HOST:PORT on which to serve peers from here, without a relay: viewers of moqsink, publishers to moqsrc, and \
+                 browsers: http://HOST:PORT/ is a page to watch, http://HOST:PORT/publish one to publish. [::]:PORT is every \
+                 address of the machine, port 0 any free port (see listen-address)",
             ),
             glib::ParamSpecString::builder("listen-address")
                 .nick("Listen address")

@@ -168,6 +168,7 @@ impl MoqSink {
             publish: origin.consumer.consume_only(std::slice::from_ref(&path)),
             consume: None,
             expected: None,
+            besides: None,
         };
         let control = Control::start(self.obj().upcast_ref(), *CAT, plan, media, |element| {
             if let Some(sink) = element.downcast_ref::<super::MoqSink>() {

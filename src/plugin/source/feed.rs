@@ -101,8 +101,8 @@ impl Feed {
         if current.is_some_and(|current| current.is_same_track(source)) {
             return true;
         }
-        let broadcast = self.source.as_ref().map(|source| &source.broadcast);
-        let same = broadcast.is_some_and(|broadcast| broadcast.is_clone(&source.broadcast));
+        let catalog = self.source.as_ref().map(|source| &source.catalog);
+        let same = catalog.is_some_and(|catalog| catalog.is_clone(&source.catalog));
         if !same || self.reader.is_none() || self.newest.is_none() {
             return false;
         }

@@ -22,6 +22,7 @@ use super::{
     report::Reporter,
     run::{Run, Selection},
     select::Wish,
+    siblings::Siblings,
 };
 use crate::{
     media::Catalog,
@@ -38,6 +39,9 @@ pub(super) struct Follower {
     run: Arc<Run>,
     origin: OriginConsumer,
     path: PathOwned,
+    siblings: Siblings,
+    /// The newest catalog of the broadcast that is followed.
+    catalog: Option<Catalog>,
     /// After a broken end the broadcast may return.
     wait_for_return: bool,
     stop: watch::Receiver<bool>,
@@ -82,6 +86,10 @@ enum News {
     /// Something changed: look again.
     Look,
     Announced(Option<BroadcastConsumer>),
+    /// The same of one that the catalog refers to.
+    Sibling(PathOwned),
+    /// One that the catalog refers to has not come.
+    NoSibling,
     Catalog(Result<Option<Catalog>, Error>),
     /// The broadcast is gone and its tracks have not said why.
     Vanished,
@@ -99,6 +107,7 @@ enum News {
 impl Follower {
     pub(super) fn new(
         run: &Arc<Run>,
+        siblings: Siblings,
         origin: OriginConsumer,
         path: PathOwned,
         wait_for_return: bool,
@@ -109,6 +118,8 @@ impl Follower {
             run: run.clone(),
             origin,
             path,
+            siblings,
+            catalog: None,
             wait_for_return,
             stop: run.stopped(),
             policy: run.policy.subscribe(),
@@ -116,7 +127,7 @@ impl Follower {
             selection: run.selection.subscribe(),
             browser,
             reporter: Reporter::new(run),
-            lineup: Lineup::new(run, sessions),
+            lineup: Lineup::new(run, sessions, wait_for_return),
             state: State::Waiting {
                 since: Instant::now(),
             },
@@ -153,7 +164,16 @@ impl Follower {
                 News::Look => {}
                 News::Announced(Some(broadcast)) => self.found(broadcast),
                 News::Announced(None) => self.unannounced(),
-                News::Catalog(Ok(Some(catalog))) => self.update(&catalog),
+                News::Sibling(path) => {
+                    if self.siblings.look(&path) {
+                        self.arrange(true);
+                    }
+                }
+                News::NoSibling => {
+                    self.siblings.expire();
+                    self.arrange(true);
+                }
+                News::Catalog(Ok(Some(catalog))) => self.update(catalog),
                 News::Catalog(Ok(None)) => self.ended(),
                 News::Catalog(Err(Error::Media(error))) => {
                     self.warn(&format!(
@@ -216,12 +236,17 @@ impl Follower {
                 None => future::pending().await,
             }
         };
-        let path = &self.path;
+        let (path, siblings) = (&self.path, &self.siblings);
         let origin = &mut self.origin;
         let announced = async {
             loop {
                 match origin.announced().await {
-                    Some((other, broadcast)) if other == *path => return broadcast,
+                    Some((other, broadcast)) if other == *path => {
+                        return News::Announced(broadcast);
+                    }
+                    Some((other, _)) if siblings.is_referred_to(&other) => {
+                        return News::Sibling(other);
+                    }
                     Some(_) => {}
                     None => future::pending().await,
                 }
@@ -236,7 +261,8 @@ impl Follower {
             _ = self.wish.changed(), if !over => News::Wish,
             // First what the publisher said, then that it is gone.
             catalog = catalog => News::Catalog(catalog),
-            broadcast = announced, if !over => News::Announced(broadcast),
+            news = announced, if !over => news,
+            () = at(siblings.next_expiry()), if !over => News::NoSibling,
             () = at(verdict) => News::Vanished,
             () = at(again) => News::Again,
             () = at(patience) => News::Timeout,
@@ -255,6 +281,7 @@ impl Follower {
             again: None,
         };
         self.state = State::Following(Box::new(following));
+        self.catalog = None;
         self.fresh = true;
     }
 
@@ -264,15 +291,26 @@ impl Follower {
         }
     }
 
-    /// Brings the pads in line with the catalog.
-    fn update(&mut self, catalog: &Catalog) {
-        let State::Following(following) = &self.state else {
-            return;
-        };
-        let broadcast = following.broadcast.clone();
+    fn update(&mut self, catalog: Catalog) {
         self.run.set_clock(catalog.clock);
         self.emptied = self.playing && catalog.is_empty();
-        let playable = self.lineup.learn(&broadcast, catalog);
+        self.siblings.refer(&catalog);
+        self.catalog = Some(catalog);
+        self.arrange(false);
+    }
+
+    /// Brings the pads in line with the catalog, and with the broadcasts to which it refers: `gently` where one of these
+    /// changed, and what is played may go on until another rendition takes over.
+    fn arrange(&mut self, gently: bool) {
+        let (State::Following(following), Some(catalog)) = (&self.state, &self.catalog) else {
+            return;
+        };
+        // The first pads come all at once.
+        if !self.lineup.has_begun() && self.siblings.are_awaited() {
+            return;
+        }
+        let broadcast = following.broadcast.clone();
+        let playable = self.lineup.learn(&broadcast, catalog, &self.siblings);
         if playable > 0 && std::mem::take(&mut self.fresh) {
             // The time of what comes now need have nothing to do with what was before.
             self.run.rejoin();
@@ -281,7 +319,7 @@ impl Follower {
                 self.progress(ProgressType::Complete, &text);
             }
         }
-        self.lineup.arrange(false);
+        self.lineup.arrange(gently);
     }
 
     /// Pads whose rendition is gone disappear; after the end of all they stay.

@@ -7,6 +7,7 @@ use std::{
 
 use gst::{glib, prelude::*, subclass::prelude::*};
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use super::{
     browse::{self, Browser},
@@ -14,6 +15,7 @@ use super::{
     follow::Follower,
     run::Run,
     settings::Settings,
+    siblings::Siblings,
     stats,
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     moq_lite::{Origin, OriginConsumer},
     plugin::{
         control::Control,
-        link::{Media, Report, Status},
+        link::{Besides, Media, Report, Status},
         listening,
         settings::{self, wrong},
     },
@@ -170,9 +172,13 @@ impl ElementImpl for MoqSrc {
                     run.pause();
                 }
             }
+            // Pads, the search for the broadcast and the sessions end side by side: `stop` waits for all.
             Change::PausedToReady => {
                 if let Some(run) = self.run() {
                     run.stop();
+                }
+                if let State::Started(started) = &*self.state.lock() {
+                    started.control.begin_to_end();
                 }
             }
             _ => {}
@@ -225,8 +231,13 @@ impl MoqSrc {
         let browsed = self.is_browsed();
         let browser = browsed.then(|| Browser::new(origin.consumer.consume()));
         let brought = plan.listen.is_some().then(|| origin.consumer.consume());
+        let (wanted, paths) = watch::channel(Vec::new());
         let media = Media {
             publish: None,
+            besides: Some(Besides {
+                paths,
+                origin: origin.producer.clone(),
+            }),
             consume: match browsed || plan.listen.is_some() {
                 true => Some(origin.producer),
                 // A relay may have more than anybody wants to hear of; peers that come here say what they bring.
@@ -238,6 +249,7 @@ impl MoqSrc {
         let control = Control::start(element.upcast_ref(), *CAT, plan, media, |_| ())?;
         let follower = Follower::new(
             &run,
+            Siblings::new(origin.consumer.consume(), path.clone(), wanted),
             origin.consumer,
             path,
             settings.wait_for_broadcast,

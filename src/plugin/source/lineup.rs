@@ -8,33 +8,28 @@ use tokio::time::Instant;
 
 use super::{
     adapt::{self, Adapter, Measured},
-    caps::Format,
     imp::CAT,
+    offer::{Offer, Rendition},
     run::{Run, Selection},
     select::{self, Slot, Wish},
+    siblings::Siblings,
     stats::Throughput,
-    stream::{Source, Stream},
-    tags,
+    stream::Stream,
 };
-use crate::{
-    media::{Catalog, Kind},
-    moq_lite::BroadcastConsumer,
-    plugin::link::Sessions,
-};
+use crate::{media::Catalog, moq_lite::BroadcastConsumer, plugin::link::Sessions};
 
 /// Used by the thread that follows the broadcast alone.
 pub(super) struct Lineup {
     run: Arc<Run>,
     sessions: Sessions,
-    /// Belongs to nobody: makes the ids of streams that have no pad.
-    namer: gst::Pad,
     wish: Wish,
     /// A player has one place for a picture, for a sound and for a text, and asks for others by SELECT_STREAMS.
     one_of_each: bool,
     /// The tracks that the application selected.
     chosen: Option<Vec<String>>,
-    /// What can be played, in the order of [`select::order`].
-    renditions: Vec<Rendition>,
+    offer: Offer,
+    /// A rendition whose broadcast vanished may return.
+    wait_for_return: bool,
     /// How many pads of each kind there ever were.
     numbers: [u32; 4],
     no_more_pads: bool,
@@ -49,11 +44,6 @@ pub(super) struct Lineup {
     told: Vec<String>,
 }
 
-struct Rendition {
-    source: Source,
-    stream: gst::Stream,
-}
-
 /// A pad that follows the bandwidth.
 struct Adapting {
     stream: Stream,
@@ -64,18 +54,18 @@ struct Adapting {
 }
 
 impl Lineup {
-    pub(super) fn new(run: &Arc<Run>, sessions: Sessions) -> Self {
+    pub(super) fn new(run: &Arc<Run>, sessions: Sessions, wait_for_return: bool) -> Self {
         Self {
             run: run.clone(),
             sessions,
-            namer: gst::Pad::new(gst::PadDirection::Src),
             wish: run.wish.borrow().clone(),
             one_of_each: run
                 .element
                 .upgrade()
                 .is_some_and(|element| is_of_player(&element)),
             chosen: None,
-            renditions: Vec::new(),
+            offer: Offer::new(),
+            wait_for_return,
             numbers: [0; 4],
             no_more_pads: false,
             check_links: None,
@@ -98,78 +88,29 @@ impl Lineup {
     }
 
     /// Takes over a catalog; how many of its renditions can be played.
-    pub(super) fn learn(&mut self, broadcast: &BroadcastConsumer, catalog: &Catalog) -> usize {
+    pub(super) fn learn(
+        &mut self,
+        broadcast: &BroadcastConsumer,
+        catalog: &Catalog,
+        siblings: &Siblings,
+    ) -> usize {
         let Some(element) = self.run.element.upgrade() else {
             return 0;
         };
-        let mut found: Vec<_> = catalog.renditions().collect();
-        found.sort_by_cached_key(|(track, config)| select::order(track, config));
-        let mut renditions = Vec::new();
-        for (track, config) in found {
-            match Format::new(&config) {
-                Ok(format) => {
-                    let source = Source {
-                        broadcast: broadcast.clone(),
-                        track: track.to_owned(),
-                        tags: tags::of(&config),
-                        config,
-                        format,
-                    };
-                    renditions.push(self.rendition(&element, source));
-                }
-                Err(reason) => {
-                    let kind = config.kind().name();
-                    self.refuse(
-                        track,
-                        format!("The {kind} track {track} is left out: {reason}"),
-                    );
-                }
-            }
+        let (changed, refused) = self.offer.learn(&element, broadcast, catalog, siblings);
+        for (track, text) in refused {
+            self.refuse(&track, text);
         }
-        let same = renditions.len() == self.renditions.len()
-            && std::iter::zip(&renditions, &self.renditions)
-                .all(|(new, old)| new.stream == old.stream);
-        self.renditions = renditions;
-        if !same && !self.renditions.is_empty() {
+        if changed && !self.offer.renditions().is_empty() {
             self.collect(&element);
         }
-        self.renditions.len()
-    }
-
-    /// Its stream is the one of before, if that tells the same.
-    fn rendition(&self, element: &super::MoqSrc, source: Source) -> Rendition {
-        let mut renditions = self.renditions.iter();
-        let before = renditions.find(|before| {
-            before.source.track == source.track
-                && before.source.format == source.format
-                && before.source.tags == source.tags
-        });
-        if let Some(before) = before {
-            let stream = before.stream.clone();
-            return Rendition { source, stream };
-        }
-        let kind = match source.config.kind() {
-            Kind::Video => gst::StreamType::VIDEO,
-            Kind::Audio => gst::StreamType::AUDIO,
-            Kind::Text => gst::StreamType::TEXT,
-            Kind::Data => gst::StreamType::UNKNOWN,
-        };
-        let flags = match source.config.kind() {
-            Kind::Text | Kind::Data => gst::StreamFlags::SPARSE,
-            Kind::Video | Kind::Audio => gst::StreamFlags::empty(),
-        };
-        let id = self.namer.create_stream_id(element, Some(&source.track));
-        let stream = gst::Stream::new(Some(&id), Some(&source.format.caps), kind, flags);
-        stream.set_tags(Some(&source.tags));
-        Rendition { source, stream }
+        self.offer.renditions().len()
     }
 
     /// Tells the application and the pads which streams there are.
     fn collect(&mut self, element: &super::MoqSrc) {
-        let streams = self
-            .renditions
-            .iter()
-            .map(|rendition| rendition.stream.clone());
+        let renditions = self.offer.renditions().iter();
+        let streams = renditions.map(|rendition| rendition.stream.clone());
         let collection = gst::StreamCollection::builder(None)
             .streams(streams)
             .build();
@@ -185,7 +126,7 @@ impl Lineup {
             let id = rendition.stream.stream_id().unwrap_or_default();
             selection.stream_ids.iter().any(|chosen| *chosen == id)
         };
-        let chosen = self.renditions.iter().filter(is_chosen);
+        let chosen = self.offer.renditions().iter().filter(is_chosen);
         self.chosen = Some(
             chosen
                 .map(|rendition| rendition.source.track.clone())
@@ -214,7 +155,7 @@ impl Lineup {
             let plays = |stream: &Stream| {
                 let track = stream.track_name();
                 let mut candidates = slot.candidates.iter().copied();
-                candidates.find(|&index| self.renditions[index].source.track == track)
+                candidates.find(|&index| self.offer.renditions()[index].source.track == track)
             };
             let mut found = streams.iter().enumerate();
             let found = found.find_map(|(place, stream)| Some((place, plays(stream)?)));
@@ -224,16 +165,19 @@ impl Lineup {
             let Some(&first) = slot.candidates.first().filter(|_| part.is_none()) else {
                 continue;
             };
-            let kind = self.renditions[first].source.config.kind();
+            let kind = self.offer.renditions()[first].source.config.kind();
             let place = streams.iter().position(|stream| stream.kind() == kind);
             *part = place.map(|place| (streams.remove(place), first));
         }
         for stream in streams {
             let known = |rendition: &Rendition| rendition.source.track == stream.track_name();
             // What is still there is not wanted; what is gone has its last samples under way.
-            match self.renditions.iter().any(known) {
-                true => stream.dismiss(),
-                false => stream.finish(),
+            if self.offer.renditions().iter().any(known) {
+                stream.dismiss();
+            } else if self.wait_for_return && self.offer.is_absent(&stream.track_name()) {
+                stream.take_away();
+            } else {
+                stream.finish();
             }
         }
         let mut before = self.adapting.take();
@@ -259,7 +203,8 @@ impl Lineup {
     /// What the pads are to play.
     fn slots(&mut self) -> Vec<Slot> {
         let renditions: Vec<_> = self
-            .renditions
+            .offer
+            .renditions()
             .iter()
             .map(|rendition| (rendition.source.track.as_str(), &rendition.source.config))
             .collect();
@@ -290,11 +235,12 @@ impl Lineup {
     }
 
     fn give(&self, stream: &Stream, index: usize, slot: &Slot, gently: bool) {
-        let rendition = &self.renditions[index];
+        let rendition = &self.offer.renditions()[index];
         // What follows the bandwidth remains the same stream.
         let known = |id: &gst::Stream| {
             let mut candidates = slot.candidates.iter();
-            candidates.any(|&index| self.renditions[index].stream.stream_id() == id.stream_id())
+            candidates
+                .any(|&index| self.offer.renditions()[index].stream.stream_id() == id.stream_id())
         };
         let identity = Some(stream.identity()).filter(|identity| slot.adapts && known(identity));
         let identity = identity.unwrap_or_else(|| rendition.stream.clone());
@@ -306,7 +252,7 @@ impl Lineup {
 
     fn add(&mut self, slot: &Slot) -> Option<Stream> {
         let element = self.run.element.upgrade()?;
-        let rendition = &self.renditions[*slot.candidates.first()?];
+        let rendition = &self.offer.renditions()[*slot.candidates.first()?];
         let (source, identity) = (rendition.source.clone(), rendition.stream.clone());
         let number = &mut self.numbers[source.config.kind() as usize];
         let stream = Stream::new(&self.run, &element, *number, source, identity);
@@ -366,7 +312,7 @@ impl Lineup {
         let track = stream.track_name();
         let mut candidates = adapting.candidates.iter();
         let current = candidates.position(|&index| {
-            let rendition = self.renditions.get(index);
+            let rendition = self.offer.renditions().get(index);
             rendition.is_some_and(|rendition| rendition.source.track == track)
         });
         let Some(current) = current.filter(|_| stream.source().is_some()) else {
@@ -379,13 +325,15 @@ impl Lineup {
             throughput: adapting.throughput.bitrate(),
             capacity: self.sessions.traffic().receive_rate,
         };
-        let bitrate = |&index: &usize| self.renditions[index].source.config.bitrate();
+        let bitrate = |&index: &usize| self.offer.renditions()[index].source.config.bitrate();
         let bitrates: Vec<_> = adapting.candidates.iter().map(bitrate).collect();
         let to = adapting
             .adapter
             .tick(now.into_std(), &bitrates, current, measured);
         if let Some(to) = to {
-            let source = self.renditions[adapting.candidates[to]].source.clone();
+            let source = self.offer.renditions()[adapting.candidates[to]]
+                .source
+                .clone();
             if let Some(element) = self.run.element.upgrade() {
                 let to = &source.track;
                 gst::info!(

@@ -93,6 +93,15 @@
 //! rendition on with a STREAM_START event, and a STREAMS_SELECTED message tells when all do. That holds until `rendition` is
 //! set again. The SELECTABLE query is answered, so `decodebin3` and `playbin3` leave the choice to this element.
 //!
+//! Where the codec itself changes, `decodebin3` goes on with another decoder. A parser ends with `not-negotiated` there, and
+//! so do `decodebin`, `parsebin` and, in GStreamer 1.22, `playbin3`, which keep the parser that the first caps asked for, behind
+//! `concat` or any other source too; nor does `playbin3` take another pad in the place of the first (`playsink pad already used`).
+//!
+//! A rendition may lie in another broadcast, as where a transcoder adds to what a camera has: the catalog then gives a path
+//! relative to its own broadcast, as of a relative URL (`../transcoder/cam`). It is played as the others are once that broadcast is there; when it
+//! is not, within a second, a warning names it, and when it breaks off, another rendition takes its place or the pad waits
+//! for its return. Such a path cannot lead out of the path of `url`.
+//!
 //! ## Other broadcasts
 //!
 //! | signal | meaning |
@@ -177,6 +186,7 @@ mod follow;
 mod imp;
 mod latency;
 mod lineup;
+mod offer;
 mod output;
 mod pace;
 mod puller;
@@ -184,6 +194,7 @@ mod report;
 mod run;
 mod select;
 mod settings;
+mod siblings;
 mod stats;
 mod stream;
 mod tags;

@@ -182,18 +182,15 @@ impl Puller {
             return;
         };
         self.output.set_source(source, &self.identity);
-        if self
-            .times
-            .as_ref()
-            .is_none_or(|times| !times.are_of(source))
-        {
+        let times = self.times.as_ref();
+        if times.is_none_or(|times| !times.are_of(source)) {
             self.times = Some(Times::new(source));
-            let jitter = source.config.jitter().unwrap_or(0);
-            let announced = jitter.saturating_add(source.config.delay().unwrap_or(0));
-            let announced = Duration::from_millis(announced.into());
-            let mut timeline = self.run.any_timeline();
-            timeline.set_announced_jitter(self.stream.track(), announced);
         }
+        let jitter = source.config.jitter().unwrap_or(0);
+        let announced = jitter.saturating_add(source.config.delay().unwrap_or(0));
+        let announced = Duration::from_millis(announced.into());
+        let mut timeline = self.run.any_timeline();
+        timeline.set_announced_jitter(self.stream.track(), announced);
     }
 
     /// Reads what it is told to read from now on.

@@ -48,8 +48,8 @@ impl Settings {
             glib::ParamSpecUInt::builder("latency")
                 .nick("Latency")
                 .blurb(
-                    "For how many milliseconds sinks hold what the fastest route could deliver at once: late \
-                     packets have that long to arrive",
+                    "How long after its earliest possible arrival a frame is shown, in milliseconds: what the network \
+                     delays by less comes in time. The pipeline is told of it as of the latency of any live source",
                 )
                 .default_value(LATENCY)
                 .maximum(MAX_LATENCY)
@@ -60,8 +60,8 @@ impl Settings {
             glib::ParamSpecUInt::builder("max-latency")
                 .nick("Maximum latency")
                 .blurb(
-                    "Let the latency grow from latency up to this many milliseconds, as the jitter of what arrives and \
-                     that which the publisher announces ask for it, and come down again; 0 = the latency is fixed",
+                    "Automatic latency: between latency and this many milliseconds it follows the jitter that is \
+                     measured and that which the publisher announces, up and down; 0 = latency is fixed",
                 )
                 .default_value(0)
                 .maximum(MAX_LATENCY)
@@ -71,7 +71,10 @@ impl Settings {
         properties.push(
             glib::ParamSpecEnum::builder_with_default("skip-policy", SkipPolicy::Live)
                 .nick("Skip policy")
-                .blurb("What becomes of what is late when newer is there")
+                .blurb(
+                    "What to do with media that come later than the latency allows: go on with a newer group, so that the \
+                     picture stays live, or keep everything, for a recording",
+                )
                 .mutable_ready()
                 .build(),
         );
@@ -79,7 +82,8 @@ impl Settings {
             glib::ParamSpecBoolean::builder("wait-for-broadcast")
                 .nick("Wait for the broadcast")
                 .blurb(
-                    "When the broadcast vanishes without having ended, wait for its return instead of ending",
+                    "When the broadcast disappears without a proper end, as when its publisher crashes, wait for its \
+                     return, on the same pads; otherwise send EOS. After a proper end there is always EOS",
                 )
                 .default_value(true)
                 .mutable_ready()
@@ -153,10 +157,10 @@ impl Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstMoqSrcSkipPolicy")]
 pub(super) enum SkipPolicy {
-    #[enum_value(name = "Left out, so that what is shown is live", nick = "live")]
+    #[enum_value(name = "Leave late media out: what is shown is live", nick = "live")]
     Live,
     #[enum_value(
-        name = "Kept, and so is what the group held that was newest at the start: for recording",
+        name = "Keep everything, from the newest keyframe at the start on: for recording",
         nick = "none"
     )]
     None,

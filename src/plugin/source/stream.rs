@@ -51,6 +51,8 @@ pub(super) struct Order {
 #[derive(Clone)]
 pub(super) struct Source {
     pub(super) broadcast: BroadcastConsumer,
+    /// The broadcast whose catalog names it: what one catalog names has one clock.
+    pub(super) catalog: BroadcastConsumer,
     pub(super) track: String,
     pub(super) config: Config,
     pub(super) format: Format,

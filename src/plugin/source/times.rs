@@ -7,7 +7,9 @@ use gst::ClockTime;
 use super::stream::Source;
 use crate::{
     media::{
-        Config, Error, Micros, Reorder, container,
+        Config, Error, Micros, Reorder,
+        catalog::Common,
+        container,
         h264::{self, Avcc},
         h265::{self, Hvcc},
         opus, pcm,
@@ -19,7 +21,7 @@ use crate::{
 /// Of one rendition.
 pub(super) struct Times {
     track: String,
-    config: Config,
+    basis: Config,
     /// `None` for codecs that do not reorder.
     reorder: Option<Reorder>,
     /// When the sample before was to be decoded.
@@ -63,7 +65,7 @@ impl Times {
         let in_band: Depth = if is_h264 { in_band_h264 } else { in_band_h265 };
         Self {
             track: source.track.clone(),
-            config: source.config.clone(),
+            basis: basis(&source.config),
             reorder,
             last: None,
             in_band: record.is_none().then_some(in_band),
@@ -81,7 +83,7 @@ impl Times {
 
     /// Whether what is known applies to `source`.
     pub(super) fn are_of(&self, source: &Source) -> bool {
-        self.track == source.track && self.config == source.config
+        self.track == source.track && self.basis == basis(&source.config)
     }
 
     /// Adds what is missing to the next sample.
@@ -194,6 +196,19 @@ impl Timed {
     pub(super) fn has_dts(&self) -> bool {
         self.decode.is_some()
     }
+}
+
+/// What of a rendition has to do with the times of its samples. Publishers say anew what they measure, such as the bit rate, in
+/// the middle of a group, and the decoding times ascend nevertheless.
+fn basis(config: &Config) -> Config {
+    let mut config = config.clone();
+    *config.common_mut() = Common::default();
+    if let Config::Video(video) = &mut config {
+        // Another size, and what its level is then, comes with parameter sets of its own.
+        video.codec = video.codec.split('.').next().unwrap_or_default().to_owned();
+        (video.coded_width, video.coded_height) = (None, None);
+    }
+    config
 }
 
 /// The most cues that are taken from one document.

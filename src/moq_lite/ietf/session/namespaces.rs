@@ -26,7 +26,8 @@ pub(super) enum Reason {
 }
 
 pub(super) struct Namespaces {
-    origin: Option<OriginProducer>,
+    /// Where broadcasts go: into the first that takes them.
+    origins: Vec<OriginProducer>,
     status: Arc<Status>,
     known: HashMap<PathOwned, Known>,
 }
@@ -34,10 +35,15 @@ pub(super) struct Namespaces {
 impl Namespaces {
     pub(super) fn new(origin: Option<OriginProducer>, status: Arc<Status>) -> Self {
         Self {
-            origin,
+            origins: origin.into_iter().collect(),
             status,
             known: HashMap::new(),
         }
+    }
+
+    /// Puts what the others do not take there.
+    pub(super) fn widen(&mut self, origin: OriginProducer) {
+        self.origins.push(origin);
     }
 
     pub(super) fn contains(&self, path: &PathOwned) -> bool {
@@ -91,13 +97,14 @@ impl Namespaces {
     }
 
     fn publish(&self, path: &PathOwned) -> Result<Known> {
-        let origin = self.origin.as_ref().ok_or(Error::Unauthorized)?;
         if self.known.len() >= self.status.limits.announcements {
             self.status.exceed(Excess::Announcements);
             return Err(Error::TooLarge);
         }
         let broadcast = Broadcast::produce();
-        if !origin.publish_broadcast(path, broadcast.consumer) {
+        let take =
+            |origin: &OriginProducer| origin.publish_broadcast(path, broadcast.consumer.clone());
+        if !self.origins.iter().any(take) {
             return Err(Error::Unauthorized);
         }
         tracing::debug!(%path, "broadcast known");

@@ -20,7 +20,7 @@ use crate::moq_lite::{
         Control, FilterType, GroupOrder, Publish, PublishError, PublishNamespace,
         PublishNamespaceError, PublishNamespaceOk, PublishOk, SubscribeNamespace,
     },
-    status::Status,
+    status::{Ask, Status},
 };
 
 /// How long a peer has to announce what is expected of it. moq-relay-ietf 0.7
@@ -81,14 +81,11 @@ impl<S: Session> Subscriber<S> {
 
     /// Handles messages for as long as the session lasts.
     pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Control>) -> Error {
-        let asked = self.ask();
-        self.tasks.spawn(asked);
+        self.ask(self.prefixes.clone());
         for path in self.expected.clone() {
-            self.tasks.spawn(async move {
-                sleep(GRACE).await;
-                Ended::Grace(path)
-            });
+            self.expect(path);
         }
+        let status = self.status.clone();
         loop {
             tokio::select! {
                 message = inbox.recv() => {
@@ -103,15 +100,34 @@ impl<S: Session> Subscriber<S> {
                     Ok(Ended::Nothing) => {}
                     Err(_) => return Error::Cancel,
                 },
+                ask = status.next_ask() => self.ask_besides(ask),
             }
         }
     }
 
+    fn ask_besides(&mut self, ask: Ask) {
+        let covers = |prefix: &PathOwned| ask.path.has_prefix(prefix);
+        if !ask.path.is_empty() && !self.prefixes.iter().any(covers) {
+            self.prefixes.push(ask.path.clone());
+            self.ask(vec![ask.path.clone()]);
+        }
+        self.namespaces.widen(ask.origin);
+        self.expect(ask.path);
+    }
+
+    /// Takes it to be there if it is not announced in time.
+    fn expect(&mut self, path: PathOwned) {
+        self.tasks.spawn(async move {
+            sleep(GRACE).await;
+            Ended::Grace(path)
+        });
+    }
+
     /// Asks for announcements. moq-lite 0.12.0 takes no notice, moq-transport 0.14
     /// neither; both announce, if at all, without being asked.
-    fn ask(&self) -> impl Future<Output = Ended> + Send + use<S> {
-        let (outbox, prefixes) = (self.outbox.clone(), self.prefixes.clone());
-        async move {
+    fn ask(&mut self, prefixes: Vec<PathOwned>) {
+        let outbox = self.outbox.clone();
+        self.tasks.spawn(async move {
             for prefix in prefixes {
                 let build = |request_id| SubscribeNamespace {
                     request_id,
@@ -122,7 +138,7 @@ impl<S: Session> Subscriber<S> {
                 }
             }
             Ended::Nothing
-        }
+        });
     }
 
     /// # Errors

@@ -14,7 +14,7 @@ use super::{
     incoming::{Settle, Shared, accept_datagrams, accept_streams},
     publisher::Publisher,
 };
-use crate::moq_lite::{Error, OriginProducer, lite::Setup};
+use crate::moq_lite::{Error, OriginProducer, Path, PathOwned, lite::Setup};
 
 pub(super) struct Subscriber<S: Session> {
     session: Publisher<S>,
@@ -72,18 +72,22 @@ impl<S: Session> Subscriber<S> {
     ) -> impl Future<Output = Error> + Send + use<S> {
         let mut streams = JoinSet::new();
         let (initial, mut waiting) = mpsc::channel::<()>(1);
+        let (session, shared) = (self.session.clone(), self.shared.clone());
+        let follower = move |origin: &OriginProducer, prefix: &Path<'_>| Follower {
+            session: session.clone(),
+            origin: origin.clone(),
+            shared: shared.clone(),
+            prefix: prefix.to_owned(),
+        };
+        let mut prefixes: Vec<PathOwned> = Vec::new();
         if let Some(origin) = &self.origin {
             for prefix in origin.allowed() {
-                let follower = Follower {
-                    session: self.session.clone(),
-                    origin: origin.clone(),
-                    shared: self.shared.clone(),
-                    prefix: prefix.to_owned(),
-                };
-                streams.spawn(follower.run(initial.clone()));
+                streams.spawn(follower(origin, prefix).run(initial.clone()));
+                prefixes.push(prefix.to_owned());
             }
         }
         drop(initial);
+        let status = self.session.status.clone();
         async move {
             let mut ready = Some(ready);
             loop {
@@ -97,7 +101,14 @@ impl<S: Session> Subscriber<S> {
                         Ok(Ok(())) => {}
                         Err(_) => return Error::Cancel,
                     },
-                    else => pending().await,
+                    ask = status.next_ask() => {
+                        if !prefixes.iter().any(|prefix| ask.path.has_prefix(prefix)) {
+                            // Nobody waits for these to be in.
+                            let (nobody, _) = mpsc::channel(1);
+                            streams.spawn(follower(&ask.origin, &ask.path).run(nobody));
+                            prefixes.push(ask.path);
+                        }
+                    }
                 }
             }
         }

@@ -26,9 +26,6 @@ pub(in super::super) enum Payload {
 impl Format {
     /// The caps of a rendition, or why it cannot be played.
     pub(in super::super) fn new(config: &Config) -> Result<Self, String> {
-        if let Some(path) = config.broadcast() {
-            return Err(format!("it lies in another broadcast, {path}"));
-        }
         match &container::describe(config).map_err(|error| error.to_string())? {
             Config::Video(config) => video::format(config),
             Config::Audio(config) => audio::format(config),
