@@ -78,11 +78,14 @@ fn every_kind_of_stream_that_cannot_be_published_is_one_error() {
 
 #[test]
 fn every_kind_of_mp4_that_cannot_be_read_is_one_error() {
-    let typed = fmp4::boxed("ftyp", &[b"isom\0\0\0\0isom"]);
     let early = fmp4::fragment(1, 0, 20, &[(b"x", true)]);
     is_told_once(Some(MP4), &early, "before the moov box");
-    is_told_once(Some(MP4), b"this is no MP4 at all", "there is no box");
-    let progressive = [typed, fmp4::boxed("mdat", &[&[0; 64]])].concat();
+    is_told_once(Some(MP4), b"RIFF\0\0\0\0AVI ", "there is no box");
+    let track = fmp4::Track::new(1, 1_000, fmp4::opus());
+    let mut progressive = fmp4::header(&[track]);
+    let fragments = progressive.windows(4).position(|kind| kind == b"mvex");
+    let at = fragments.expect("it is fragmented");
+    progressive[at..at + 4].copy_from_slice(b"free");
     is_told_once(Some(MP4), &progressive, "mp4mux fragment-duration=");
     let strange = fmp4::Track::new(1, 1_000, fmp4::boxed("zzzz", &[&[0; 28]]));
     is_told_once(

@@ -50,17 +50,22 @@ fn decoded(url: &str) -> (Pipeline, Record) {
             false => "audioconvert ! audio/x-raw,format=S16LE",
         };
         let tail = gst::parse::bin_from_description(
-            &format!("decodebin ! {convert} ! fakesink name=out sync=false async=false"),
-            true,
+            &format!(
+                "decodebin name=decoder ! {convert} ! fakesink name=out sync=false async=false"
+            ),
+            false,
         );
         let tail = tail.expect("the description is right");
+        let decoder = tail.by_name("decoder").expect("it is named");
+        let decoder = decoder.static_pad("sink").expect("it takes one stream");
+        let input = gst::GhostPad::with_target(&decoder).expect("it is free");
+        tail.add_pad(&input).expect("it is the first");
         pipeline.add(&tail).expect("it is new");
         let out = tail.by_name("out").expect("it is named");
         watched.watch(
             &out.static_pad("sink").expect("a sink has one"),
             &pad.name(),
         );
-        let input = tail.static_pad("sink").expect("the decoder's");
         pad.link(&input).expect("a decoder takes anything");
         tail.sync_state_with_parent().expect("a decoder starts");
     });

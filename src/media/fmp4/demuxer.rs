@@ -297,8 +297,6 @@ impl Demuxer {
                 size: size as usize,
             },
             (_, Some(0)) => State::Header,
-            // What it means is told at the end, if at all.
-            (MDAT, _) if self.movie.is_none() => return Err(Error::Progressive),
             (MDAT, left) => State::MediaData { left },
             (_, Some(size)) if self.whole.is_some() && Whole::keeps(kind, size) => State::Whole {
                 kind,
