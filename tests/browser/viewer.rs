@@ -238,11 +238,11 @@ impl Seen {
         median(&mut most)
     }
 
-    /// Where whole seconds of the camera's clock begin: the times of the picture before and of that with the new second.
-    pub(crate) fn whole_seconds(&self) -> Vec<[f64; 2]> {
+    /// Where whole seconds of the camera's clock begin.
+    pub(crate) fn whole_seconds(&self) -> Vec<f64> {
         let readings = self.pictures.windows(2).filter_map(|pair| {
             let (before, after) = (pair[0].reading?, pair[1].reading?);
-            (after.whole_second && !before.whole_second).then_some([pair[0].time, pair[1].time])
+            (after.whole_second && !before.whole_second).then_some(pair[1].time)
         });
         readings.collect()
     }
@@ -274,15 +274,18 @@ impl Seen {
     pub(crate) fn beeps_after_pictures(&self) -> Vec<f64> {
         let beeps = |picture: f64| self.beeps.iter().map(move |beep| beep - picture);
         let nearest = |picture| beeps(picture).min_by(|a, b| a.abs().total_cmp(&b.abs()));
-        let seconds = self.whole_seconds().into_iter();
         let begin = self.pictures.first().map_or(0.0, |picture| picture.time);
-        // The page learns at first how long things are under way. And where pictures were left out it is not known which
-        // one it was.
-        let pictures = seconds
-            .filter(|[before, after]| before - begin > STEADY && after - before < 1.5 * PICTURE);
+        let pictures = self.pictures.windows(2).filter_map(|pair| {
+            let (before, after) = (pair[0].reading?, pair[1].reading?);
+            // Where a picture was left out it is not known when it was drawn.
+            let next = around(after.phase - before.phase - PICTURE, TURN).abs() < PICTURE / 2.0;
+            let beeps = after.whole_second && !before.whole_second && next;
+            // And the page learns at first how long things are under way.
+            (beeps && pair[0].time - begin > STEADY).then_some(pair[0].time)
+        });
         // There is a beep with each half second too.
         pictures
-            .filter_map(|[before, _]| nearest(before))
+            .filter_map(nearest)
             .filter(|error| error.abs() < 250.0)
             .collect()
     }
@@ -314,7 +317,7 @@ const STEADY: f64 = 3000.0;
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
 
-/// Milliseconds between pictures of the made-up camera.
+/// Milliseconds between pictures, by the clock of the made-up camera.
 const PICTURE: f64 = 50.0;
 
 /// Loudness of a beep; its silence is none of a room.
