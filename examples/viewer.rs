@@ -52,11 +52,15 @@ fn play(pipeline: &gst::Pipeline, pad: &gst::Pad, sink: &str) -> Result<(), Box<
         true => "videoconvert",
         false => "audioconvert ! audioresample",
     };
-    let text = format!("queue ! decodebin ! {convert} ! {sink}");
-    let branch = gst::parse::bin_from_description(&text, true)?;
+    let text = format!("queue name=input ! decodebin ! {convert} ! {sink}");
+    let branch = gst::parse::bin_from_description(&text, false)?;
+    // Of the pads that are not linked yet it is this one: decodebin links its own when it knows what it decodes.
+    let queue = branch.by_name("input").ok_or("there is no queue")?;
+    let input = queue.static_pad("sink").ok_or("a queue has an input")?;
+    let input = gst::GhostPad::with_target(&input)?;
+    branch.add_pad(&input)?;
     pipeline.add(&branch)?;
     branch.sync_state_with_parent()?;
-    let input = branch.static_pad("sink").ok_or("the branch has no input")?;
     pad.link(&input)?;
     Ok(())
 }

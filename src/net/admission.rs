@@ -10,7 +10,8 @@ use super::Host;
 /// What each host may take of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Handshakes a second, and as many at once after a pause.
+    /// Handshakes a second, and as many at once after a pause: so many of clients that may have made their address up,
+    /// and so many of those that have shown that it is their own.
     pub handshakes: u32,
     /// Connections for HTTP at the same time.
     pub requests: usize,
