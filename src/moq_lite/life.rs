@@ -66,15 +66,21 @@ impl Life {
     /// Waits for the next event. Cancel safe.
     pub(crate) async fn event(&mut self) -> Event {
         loop {
-            let pace = self.look();
-            if pace.priority != self.priority {
-                self.priority = pace.priority;
-                return Event::Priority(pace.priority);
+            if let Some(priority) = self.new_priority() {
+                return Event::Priority(priority);
             }
-            if self.expires(pace).await {
+            let pace = self.look();
+            if pace.priority == self.priority && self.expires(pace).await {
                 return Event::Expired;
             }
         }
+    }
+
+    /// The priority, when it is not the one that was last told.
+    pub(crate) fn new_priority(&mut self) -> Option<u8> {
+        let Pace { priority, .. } = self.look();
+        let changed = std::mem::replace(&mut self.priority, priority) != priority;
+        changed.then_some(priority)
     }
 
     /// Waits until the group is too old; its priority stays to be told. Cancel safe.

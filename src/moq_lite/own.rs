@@ -1,12 +1,16 @@
 //! Payload that is kept longer than the packets that it came in.
 
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
+
+/// Pieces of one frame; mostly they are few.
+pub(crate) type Pieces = SmallVec<[Bytes; 4]>;
 
 /// Pieces that keep no memory but their own: small ones are copied, neighbours into one.
 ///
 /// Such a piece is a part of a packet, and with it stays the buffer that the packet was received into, together with
 /// others: up to 64 KiB, hundreds of times its size for as long as a track keeps it.
-pub(crate) fn own(pieces: Vec<Bytes>) -> Vec<Bytes> {
+pub(crate) fn own(pieces: Pieces) -> Pieces {
     if !pieces.iter().any(is_small) {
         return pieces;
     }
@@ -38,8 +42,10 @@ mod tests {
     #[test]
     fn a_piece_of_a_packet_does_not_keep_its_buffer() {
         let buffer = Bytes::from(vec![7; 65_536]);
-        let owned = own(vec![buffer.slice(0..100), buffer.slice(1_200..2_400)]);
-        assert_eq!(owned, [buffer.slice(0..1_300)]);
+        let owned = own([buffer.slice(0..100), buffer.slice(1_200..2_400)]
+            .into_iter()
+            .collect());
+        assert_eq!(owned[..], [buffer.slice(0..1_300)]);
         assert!(buffer.is_unique());
     }
 
@@ -47,10 +53,10 @@ mod tests {
     fn large_pieces_stay_as_they_are() {
         let buffer = Bytes::from(vec![7; 65_536]);
         let pieces = [0..5_000, 5_000..5_010, 5_010..20_000].map(|range| buffer.slice(range));
-        let owned = own(pieces.to_vec());
-        assert_eq!(owned, pieces);
+        let owned = own(pieces.iter().cloned().collect());
+        assert_eq!(owned[..], pieces);
         let same = |at: usize| owned[at].as_ptr() == pieces[at].as_ptr();
         assert_eq!([same(0), same(1), same(2)], [true, false, true]);
-        assert_eq!(own(vec![]), Vec::<Bytes>::new());
+        assert_eq!(own(Pieces::new()), Pieces::new());
     }
 }

@@ -10,7 +10,7 @@ use crate::moq_lite::{
     coding::Reader,
     ietf::{Datagram, DatagramBody, GroupHeader, ObjectStatus, Version},
     life::Life,
-    own::own,
+    own::{Pieces, own},
     stats::Meter,
 };
 
@@ -80,7 +80,7 @@ pub(super) fn alone(datagram: Datagram, mut track: TrackProducer, meter: &Meter)
         let group = track.create_group(model::Group { sequence });
         group.ok_or(Error::Old).and_then(|mut group| {
             meter.frame(payload.len() as u64);
-            group.write_frame_chunks(own(vec![payload]))?;
+            group.write_frame_chunks(own(Pieces::from_iter([payload])))?;
             group.close();
             Ok(())
         })
@@ -161,7 +161,7 @@ impl Group {
         while missing > 0 {
             let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
             missing -= chunk.len();
-            frame.write_chunks(own(vec![chunk]))?;
+            frame.write_chunks(own(Pieces::from_iter([chunk])))?;
         }
         frame.close()?;
         self.meter.frame(size);

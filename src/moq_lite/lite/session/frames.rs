@@ -1,6 +1,6 @@
 //! Frames on a stream, as the version writes them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use web_transport_trait::{RecvStream, SendStream};
 
 use super::ready::now_or_never;
@@ -8,7 +8,7 @@ use crate::moq_lite::{
     self as model, Error, FrameConsumer, GroupProducer, Result, Stamp, Timestamp,
     coding::{Encode, Reader, Writer},
     lite::{FrameHeader, Version},
-    own::own,
+    own::{Pieces, own},
     stats::Meter,
 };
 
@@ -17,7 +17,7 @@ pub(super) struct FrameWriter<'a, S: SendStream> {
     pub(super) stream: &'a mut Writer<S, Version>,
     version: Version,
     /// Small pieces that are sent with what follows.
-    head: BytesMut,
+    head: Vec<u8>,
     /// What the times of frames that have none count from.
     began: Stamp,
     /// The time of the frame before.
@@ -35,7 +35,7 @@ impl<'a, S: SendStream> FrameWriter<'a, S> {
         Self {
             stream,
             version,
-            head: BytesMut::new(),
+            head: Vec::new(),
             began,
             last: 0,
         }
@@ -86,7 +86,8 @@ impl<'a, S: SendStream> FrameWriter<'a, S> {
         if self.head.is_empty() {
             return Ok(());
         }
-        let chunk: Bytes = self.head.split().freeze();
+        let chunk = Bytes::copy_from_slice(&self.head);
+        self.head.clear();
         self.stream.write_chunk(chunk).await
     }
 }
@@ -127,7 +128,8 @@ async fn read_frame<R: RecvStream>(
     size: u64,
 ) -> Result<()> {
     let mut missing = size as usize;
-    let mut chunks = arrived(reader, &mut missing).await?;
+    let mut chunks = Pieces::new();
+    arrived(reader, &mut chunks, &mut missing).await?;
     if missing == 0 {
         return match time {
             Some(time) => group.write_frame_at(time, own(chunks)),
@@ -145,25 +147,26 @@ async fn read_frame<R: RecvStream>(
         }
         let chunk = reader.read(missing).await?.ok_or(Error::WrongSize)?;
         missing -= chunk.len();
-        chunks = arrived(reader, &mut missing).await?;
-        chunks.insert(0, chunk);
+        chunks = Pieces::from_iter([chunk]);
+        arrived(reader, &mut chunks, &mut missing).await?;
     }
 }
 
-/// What can be read without waiting, up to `missing` bytes, which are counted down.
+/// Adds what can be read without waiting, up to `missing` bytes, which are counted down.
 async fn arrived<R: RecvStream>(
     reader: &mut Reader<R, Version>,
+    chunks: &mut Pieces,
     missing: &mut usize,
-) -> Result<Vec<Bytes>> {
-    let mut chunks = Vec::new();
+) -> Result<()> {
     while *missing > 0 {
-        match now_or_never(reader.read(*missing)).await {
-            Some(chunk) => chunks.push(chunk?.ok_or(Error::WrongSize)?),
-            None => break,
-        }
-        *missing -= chunks.last().map_or(0, Bytes::len);
+        let Some(chunk) = now_or_never(reader.read(*missing)).await else {
+            break;
+        };
+        let chunk = chunk?.ok_or(Error::WrongSize)?;
+        *missing -= chunk.len();
+        chunks.push(chunk);
     }
-    Ok(chunks)
+    Ok(())
 }
 
 /// A time of `timescale` ticks a second.

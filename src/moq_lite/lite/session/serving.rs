@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::watch,
+    task::{JoinSet, coop::consume_budget},
+};
 use web_transport_trait::Session;
 
 use super::{
@@ -306,23 +309,30 @@ impl<S: Session> Sender<S> {
             sequence,
             frame_start: frames.first,
         })?;
+        let order = |priority| order::of_group(priority, self.subscribe, sequence);
         let mut index = 0;
         while frames.last.is_none_or(|last| index <= last) {
-            let frame = tokio::select! {
-                biased;
-                event = life.event() => match event {
-                    Event::Priority(priority) => {
-                        let order = order::of_group(priority, self.subscribe, sequence);
-                        writer.stream.set_priority(order);
-                        continue;
+            if let Some(priority) = life.new_priority() {
+                writer.stream.set_priority(order(priority));
+            }
+            // What is there already, and the transport takes, is not too old.
+            let frame = match now_or_never(group.next_frame()).await {
+                Some(frame) => frame?,
+                None => tokio::select! {
+                    biased;
+                    event = life.event() => match event {
+                        Event::Priority(priority) => {
+                            writer.stream.set_priority(order(priority));
+                            continue;
+                        }
+                        Event::Expired => return Err(Error::Old),
+                    },
+                    frame = group.next_frame() => frame?,
+                    // The peer stopped reading.
+                    closed = writer.stream.closed() => {
+                        return Err(closed.err().unwrap_or(Error::Cancel));
                     }
-                    Event::Expired => return Err(Error::Old),
                 },
-                frame = group.next_frame() => frame?,
-                // The peer stopped reading.
-                closed = writer.stream.closed() => {
-                    return Err(closed.err().unwrap_or(Error::Cancel));
-                }
             };
             let Some(frame) = frame else { break };
             if index >= frames.first {
@@ -335,6 +345,8 @@ impl<S: Session> Sender<S> {
                 self.meter.frame(size);
             }
             index += 1;
+            // As many as there are: others have their turn.
+            consume_budget().await;
         }
         writer.finish().await
     }

@@ -20,7 +20,7 @@ use crate::moq_lite::{
         ControlType, Datagram, Subscribe, SubscribeReply, SubscribeUpdate, TrackInfo, TrackRequest,
         Version,
     },
-    own::own,
+    own::{Pieces, own},
     stats::Meter,
 };
 
@@ -387,7 +387,7 @@ impl Receiver {
                 let group = track.create_group(model::Group { sequence });
                 let mut group = group.ok_or(Error::Old)?;
                 meter.frame(datagram.payload.len() as u64);
-                group.write_frame_at(time, own(vec![datagram.payload]))?;
+                group.write_frame_at(time, own(Pieces::from_iter([datagram.payload])))?;
                 group.close();
                 Ok(())
             };
