@@ -77,18 +77,17 @@ fn main() {
     print!("{table}");
     println!();
 
-    let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     let mut rates = Table::quic();
     rates.add(Row::new("one track over loopback QUIC", "Mbit/s"));
     let mut runs = Vec::new();
     for round in 0..=rounds {
         // Which is first changes: the second of two may be better or worse off.
         let (plain, track) = if round.is_multiple_of(2) {
-            let plain = runtime.block_on(quic::plain());
-            (plain, runtime.block_on(quic::track()))
+            let plain = quic::plain();
+            (plain, quic::track())
         } else {
-            let track = runtime.block_on(quic::track());
-            (runtime.block_on(quic::plain()), track)
+            let track = quic::track();
+            (quic::plain(), track)
         };
         if round > 0 {
             rates.record(&[vec![track.rate], vec![plain.rate]]);
