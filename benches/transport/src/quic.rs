@@ -19,7 +19,6 @@ use tokio::{
     sync::{Semaphore, oneshot},
 };
 use url::Url;
-use web_transport_trait::Session as _;
 
 /// A frame of 4 Mbit/s at 30 frames per second, and a group of two seconds.
 const FRAME: usize = 16 * 1024;
