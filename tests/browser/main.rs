@@ -10,6 +10,7 @@ mod certificates;
 mod chromium;
 mod elsewhere;
 mod fixture;
+mod order;
 #[path = "../common/pem.rs"]
 mod pem;
 #[path = "../common/program.rs"]

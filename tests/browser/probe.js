@@ -33,21 +33,38 @@
     return check === word % 256 ? clock : undefined;
   };
 
-  const look = () => {
+  const closed = () => window.decoders.filter((decoder) => decoder.closed).length;
+
+  // A picture that stands there while nothing is drawn is seen once, however often the list of pictures is emptied.
+  let drawn;
+
+  // `decoder` counts those that had had their turn when the picture was drawn.
+  const look = (decoder) => {
     if (canvas.width > 0 && player.renderer.out.frame.peek()) {
       probe.samples++;
       probe.width = canvas.width;
       const clock = read();
       if (clock === undefined) probe.unreadable++;
-      else if (probe.frames.at(-1)?.clock !== clock) {
+      else if (clock !== drawn) {
+        drawn = clock;
         const timestamp = player.renderer.out.timestamp.peek();
-        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, width: canvas.width, timestamp });
+        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, timestamp, decoder });
       }
     }
-    // After the player's own drawing of this moment.
-    requestAnimationFrame(() => setTimeout(look));
+    requestAnimationFrame(() => {
+      const decoder = closed();
+      // After the player's own drawing of this moment.
+      setTimeout(() => look(decoder));
+    });
   };
-  look();
+  look(closed());
+
+  // Once nothing more can be drawn of what was given to decoders until now; false while one of them is open.
+  probe.still = async () => {
+    if (closed() < window.decoders.length) return false;
+    for (let round = 0; round < 2; round++) await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+    return true;
+  };
 
   let analyser;
   player.signals.run((effect) => {

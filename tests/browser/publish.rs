@@ -17,11 +17,8 @@ fn alone() -> MutexGuard<'static, ()> {
     CAMERA.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the page to publish, and taps its encoders.
 fn open(viewer: &Viewer) -> Page {
-    let page = Page::open(&format!("{}publish", viewer.url()));
-    page.evaluate(include_str!("tap.js"));
-    page
+    Page::open(&format!("{}publish", viewer.url()))
 }
 
 /// What the page's encoders gave: times in milliseconds, and sizes.

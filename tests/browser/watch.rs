@@ -121,9 +121,7 @@ fn a_publisher_that_comes_back_is_seen_again() {
     let watched = Watched::open(&publisher.url());
     watched.sees(15);
     drop(publisher);
-    watched
-        .page
-        .until("document.getElementById('stage').dataset.state === 'waiting'");
+    watched.waits();
     let sink = LISTEN.replace(":0", &format!(":{port}"));
     let publisher = Publisher::start(&line(&sink));
     watched.sees(15);

@@ -35,9 +35,10 @@ const pages = new Map();
 let count = 0;
 
 const commands = {
-  /** Opens an address in a new page. */
-  async open({ url, width = 1280, height = 800 }) {
+  /** Opens an address in a new page, where `script` runs before anything of the page does. */
+  async open({ url, script, width = 1280, height = 800 }) {
     const page = await context.newPage();
+    await page.addInitScript(script);
     const number = ++count;
     await page.setViewportSize({ width, height });
     page.on("console", (message) => process.stderr.write(`page ${number}: ${message.text()}\n`));
