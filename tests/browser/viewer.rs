@@ -7,6 +7,7 @@ use std::{
 
 use gst::prelude::*;
 use gst_video::VideoFrameExt as _;
+use serde::Deserialize;
 
 use crate::{
     camera::{self, Reading, TURN},
@@ -255,40 +256,82 @@ impl Seen {
             .iter()
             .filter_map(|picture| Some(picture.time - picture.reading?.phase));
         let begins: Vec<f64> = begins.collect();
-        let Some(first) = begins.get(begins.len() / 2) else {
+        let Some(begin) = middle_of_turns(&begins) else {
             return Vec::new();
         };
-        let mut errors: Vec<f64> = begins
-            .iter()
-            .map(|begin| around(begin - first, TURN))
-            .collect();
-        let middle = median(&mut errors);
-        errors
-            .iter_mut()
-            .for_each(|error| *error = around(*error - middle, TURN).abs());
+        let errors = begins.iter().map(|other| around(other - begin, TURN).abs());
+        let mut errors: Vec<f64> = errors.collect();
         errors.sort_by(f64::total_cmp);
         errors
     }
 
-    /// How long after its picture each beep of a whole second is, in milliseconds; negative: it is early.
-    pub(crate) fn beeps_after_pictures(&self) -> Vec<f64> {
-        let beeps = |picture: f64| self.beeps.iter().map(move |beep| beep - picture);
-        let nearest = |picture| beeps(picture).min_by(|a, b| a.abs().total_cmp(&b.abs()));
-        let begin = self.pictures.first().map_or(0.0, |picture| picture.time);
-        let pictures = self.pictures.windows(2).filter_map(|pair| {
-            let (before, after) = (pair[0].reading?, pair[1].reading?);
-            // Where a picture was left out it is not known when it was drawn.
-            let next = around(after.phase - before.phase - PICTURE, TURN).abs() < PICTURE / 2.0;
-            let beeps = after.whole_second && !before.whole_second && next;
-            // And the page learns at first how long things are under way.
-            (beeps && pair[0].time - begin > STEADY).then_some(pair[0].time)
-        });
-        // There is a beep with each half second too.
-        pictures
-            .filter_map(nearest)
-            .filter(|error| error.abs() < 250.0)
-            .collect()
+    /// Whether more than the last seconds came out, which are those that count.
+    pub(crate) fn is_steady(&self) -> bool {
+        self.coded.iter().all(|units| {
+            let begin = units.first().map_or(0.0, |unit| unit.time);
+            units
+                .last()
+                .is_some_and(|last| last.time - begin > 2.0 * STEADY)
+        })
     }
+
+    /// How much later the sound is than the picture, in milliseconds, from the camera and the microphone until they are
+    /// decoded here. By nothing but what is in them: the beeps that the microphone made and the disc that the camera drew.
+    ///
+    /// `delay` says roughly how much later than the clock of the page all of it is: a disc is the same after a whole turn,
+    /// and a beep like any other.
+    pub(crate) fn sound_after_picture(&self, captured: &Captured, delay: f64) -> f64 {
+        let last = self.pictures.last().map_or(0.0, |picture| picture.time);
+        let steady = |time: f64| time > last - STEADY;
+
+        // The clock of the camera against that of the page, by the picture that was under way for the least time.
+        let lags = captured
+            .pictures
+            .iter()
+            .map(|picture| picture.1 - picture.0);
+        let lag = lags.min_by(f64::total_cmp).expect("pictures were captured");
+        let begins = captured
+            .pictures
+            .iter()
+            .filter_map(|picture| Some(picture.0 + lag - camera::phase(picture.2?)));
+        let made = middle_of_turns(&begins.collect::<Vec<_>>()).expect("discs were drawn");
+        let begins = self
+            .pictures
+            .iter()
+            .filter(|picture| steady(picture.time))
+            .filter_map(|picture| Some(picture.time - picture.reading?.phase));
+        let seen = middle_of_turns(&begins.collect::<Vec<_>>()).expect("discs were seen");
+        let picture = around(seen - made - delay, TURN);
+
+        let sounds = self.beeps.iter().filter(|beep| steady(**beep)).map(|beep| {
+            let lates = captured.beeps.iter().map(|made| beep - made - delay);
+            let nearest = lates.min_by(|a, b| a.abs().total_cmp(&b.abs()));
+            nearest.expect("the microphone beeped")
+        });
+        let mut sounds: Vec<f64> = sounds.collect();
+        assert!(sounds.len() >= 4, "{} beeps were heard", sounds.len());
+        median(&mut sounds) - picture
+    }
+}
+
+/// What the made-up camera and microphone of a page made; all times in milliseconds.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Captured {
+    /// When it was captured, by the camera's clock; when it came to the page, by the page's; how many degrees of the disc
+    /// were drawn.
+    pictures: Vec<(f64, f64, Option<usize>)>,
+    /// By the page's clock.
+    beeps: Vec<f64>,
+}
+
+/// The middle one of times that are the same but for whole turns of the disc.
+fn middle_of_turns(times: &[f64]) -> Option<f64> {
+    let first = *times.get(times.len() / 2)?;
+    let mut times: Vec<f64> = times
+        .iter()
+        .map(|time| around(time - first, TURN))
+        .collect();
+    Some(first + median(&mut times))
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {
@@ -316,9 +359,6 @@ const STEADY: f64 = 3000.0;
 
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
-
-/// Milliseconds between pictures, by the clock of the made-up camera.
-const PICTURE: f64 = 50.0;
 
 /// Loudness of a beep; its silence is none of a room.
 const LOUD: u16 = 2000;
