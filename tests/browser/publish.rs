@@ -32,7 +32,10 @@ fn publishes(codec: &str, media: &str) {
     page.click("[data-source=camera]");
     let seen = viewer.until(|seen| {
         let keyframes = seen.coded[0].iter().filter(|unit| unit.keyframe);
-        keyframes.count() >= 3 && seen.is_steady()
+        keyframes.count() >= 3
+            && seen.is_steady()
+            && seen.clock_errors().len() >= 30
+            && seen.whole_seconds().len() >= 2
     });
     assert_eq!(viewer.media("video_0").name(), media);
     assert_eq!(viewer.media("audio_0").name(), "audio/x-opus");
@@ -50,15 +53,8 @@ fn publishes(codec: &str, media: &str) {
 
     // The clock in the picture goes as the stream's does.
     let errors = seen.clock_errors();
-    assert!(
-        errors.len() >= 30,
-        "the clock was read {} times",
-        errors.len()
-    );
     let typical = errors[errors.len() / 2];
     assert!(typical < 40.0, "{errors:?}");
-    let seconds = seen.whole_seconds();
-    assert!(seconds.len() >= 2, "{seconds:?}");
 
     // What the page encoded at one time comes out at one time.
     let delays =

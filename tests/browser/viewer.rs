@@ -212,9 +212,10 @@ impl Seen {
     /// `encoded` are times in milliseconds with sizes. Units are known by their sizes: the delay is the one by which most of
     /// them fit. Those of the last seconds count: while it starts, the source still follows the clock.
     pub(crate) fn delay(&self, kind: usize, encoded: &[(f64, usize)]) -> f64 {
-        let last = self.coded[kind].last().map_or(0.0, |unit| unit.time);
-        let steady = |unit: &&Unit| unit.time > last - STEADY;
-        let units: Vec<&Unit> = self.coded[kind].iter().filter(steady).collect();
+        let units = self.coded[kind]
+            .iter()
+            .filter(|unit| unit.time > self.steady());
+        let units: Vec<&Unit> = units.collect();
         let pairs = units.iter().copied().flat_map(|unit| {
             let same = encoded.iter().filter(|chunk| chunk.1 == unit.size);
             same.map(|chunk| unit.time - chunk.0)
@@ -229,8 +230,9 @@ impl Seen {
             .map(together)
             .max_by_key(|delays| delays.len());
         let mut most = most.expect("something came out").to_vec();
+        assert!(units.len() >= ENOUGH, "{} of kind {kind}", units.len());
         assert!(
-            most.len() >= 15 && most.len() * 10 >= units.len() * 8,
+            most.len() * 10 >= units.len() * 8,
             "{} of {} of kind {kind} are what was encoded, {} ms later",
             most.len(),
             units.len(),
@@ -265,14 +267,22 @@ impl Seen {
         errors
     }
 
-    /// Whether more than the last seconds came out, which are those that count.
+    /// When everything was steady.
+    fn steady(&self) -> f64 {
+        let begins = self.coded.iter().filter_map(|units| units.first());
+        let begins = begins.map(|unit| unit.time);
+        begins.fold(0.0, f64::max) + STEADY
+    }
+
+    /// Whether enough came out since then to tell how late it is.
     pub(crate) fn is_steady(&self) -> bool {
-        self.coded.iter().all(|units| {
-            let begin = units.first().map_or(0.0, |unit| unit.time);
-            units
-                .last()
-                .is_some_and(|last| last.time - begin > 2.0 * STEADY)
-        })
+        let since = |times: &mut dyn Iterator<Item = f64>| {
+            times.filter(|time| *time > self.steady()).count()
+        };
+        let [pictures, sounds] = &self.coded;
+        since(&mut pictures.iter().map(|unit| unit.time)) >= ENOUGH
+            && since(&mut sounds.iter().map(|unit| unit.time)) >= ENOUGH
+            && since(&mut self.beeps.iter().copied()) >= BEEPS
     }
 
     /// How much later the sound is than the picture, in milliseconds, from the camera and the microphone until they are
@@ -281,8 +291,7 @@ impl Seen {
     /// `delay` says roughly how much later than the clock of the page all of it is: a disc is the same after a whole turn,
     /// and a beep like any other.
     pub(crate) fn sound_after_picture(&self, captured: &Captured, delay: f64) -> f64 {
-        let last = self.pictures.last().map_or(0.0, |picture| picture.time);
-        let steady = |time: f64| time > last - STEADY;
+        let steady = |time: f64| time > self.steady();
 
         // The clock of the camera against that of the page, by the picture that was under way for the least time.
         let lags = captured
@@ -309,7 +318,7 @@ impl Seen {
             nearest.expect("the microphone beeped")
         });
         let mut sounds: Vec<f64> = sounds.collect();
-        assert!(sounds.len() >= 4, "{} beeps were heard", sounds.len());
+        assert!(sounds.len() >= BEEPS, "{} beeps were heard", sounds.len());
         median(&mut sounds) - picture
     }
 }
@@ -356,6 +365,12 @@ fn running_time(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<f64> {
 
 /// Milliseconds that a page or a source takes to be steady at most.
 const STEADY: f64 = 3000.0;
+
+/// So many pictures, and packets of sound, tell how late they are.
+const ENOUGH: usize = 30;
+
+/// So many beeps do.
+const BEEPS: usize = 4;
 
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
