@@ -8,6 +8,7 @@ mod authority;
 mod camera;
 mod certificates;
 mod chromium;
+mod demo;
 mod elsewhere;
 mod fixture;
 mod order;
