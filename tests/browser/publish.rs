@@ -141,6 +141,38 @@ fn a_voice_goes_out_without_a_picture() {
 }
 
 #[test]
+fn a_page_that_gets_no_camera_says_why_and_asks_again() {
+    let _alone = alone();
+    let viewer = Viewer::watch(SOURCE);
+    let page = open(&viewer);
+    page.evaluate(
+        "window.camera = MediaDevices.prototype.getUserMedia, window.error = 'NotAllowedError', \
+         MediaDevices.prototype.getUserMedia = () => Promise.reject(new DOMException('what it says', window.error)), 0",
+    );
+    for (error, title, says) in [
+        (
+            "NotAllowedError",
+            "Not allowed",
+            "Allow it beside the address",
+        ),
+        ("NotFoundError", "Nothing there", "knows of no such device"),
+        ("NotReadableError", "It does not start", "(what it says)"),
+    ] {
+        page.evaluate(&format!("window.error = '{error}'"));
+        page.click("[data-source=camera]");
+        page.until(&format!(
+            "document.getElementById('notice-title').textContent === '{title}' \
+             && document.getElementById('notice-text').textContent.includes('{says}')"
+        ));
+    }
+    page.screenshot("publish-not-allowed");
+    page.evaluate("MediaDevices.prototype.getUserMedia = window.camera, 0");
+    page.click("[data-source=camera]");
+    viewer.until(|seen| seen.pictures.len() >= 10);
+    page.until("document.getElementById('stage').dataset.state === 'playing'");
+}
+
+#[test]
 fn a_screen_goes_out() {
     let _alone = alone();
     let viewer = Viewer::watch(SOURCE);
