@@ -1,13 +1,13 @@
 // Runs in each page before anything of the page does: notes what its camera and microphone give, what its encoders give and
 // what its decoders are given.
 (() => {
-  // Times in milliseconds, and sizes.
+  // Times in milliseconds, sizes, and whether they are keyframes.
   const encoded = { video: [], audio: [] };
   const tap = (name, kind) => {
     window[name] = class extends window[name] {
       constructor({ output, error }) {
         const note = (chunk, metadata) => {
-          encoded[kind].push([chunk.timestamp / 1000, chunk.byteLength]);
+          encoded[kind].push([chunk.timestamp / 1000, chunk.byteLength, chunk.type === "key"]);
           output(chunk, metadata);
         };
         super({ output: note, error });

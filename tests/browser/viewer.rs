@@ -33,8 +33,8 @@ pub(crate) struct Seen {
     loud: Option<f64>,
 }
 
-/// A buffer before the decoder.
-#[derive(Debug, Clone, Copy)]
+/// A buffer before the decoder, or what an encoder of the page gave; its time is in milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) time: f64,
     pub(crate) size: usize,
@@ -209,16 +209,16 @@ impl Seen {
 
     /// How much later than `encoded` says the units of a kind are, in milliseconds.
     ///
-    /// `encoded` are times in milliseconds with sizes. Units are known by their sizes: the delay is the one by which most of
-    /// them fit. Those of the last seconds count: while it starts, the source still follows the clock.
-    pub(crate) fn delay(&self, kind: usize, encoded: &[(f64, usize)]) -> f64 {
+    /// Units are known by their sizes: the delay is the one by which most of them fit. Those of the first seconds do not
+    /// count: while it starts, the source still follows the clock.
+    pub(crate) fn delay(&self, kind: usize, encoded: &[Unit]) -> f64 {
         let units = self.coded[kind]
             .iter()
             .filter(|unit| unit.time > self.steady());
         let units: Vec<&Unit> = units.collect();
         let pairs = units.iter().copied().flat_map(|unit| {
-            let same = encoded.iter().filter(|chunk| chunk.1 == unit.size);
-            same.map(|chunk| unit.time - chunk.0)
+            let same = encoded.iter().filter(|chunk| chunk.size == unit.size);
+            same.map(|chunk| unit.time - chunk.time)
         });
         let mut delays: Vec<f64> = pairs.collect();
         delays.sort_by(f64::total_cmp);
