@@ -160,8 +160,11 @@ class Run:
             audio = "d.audio_0 ! queue ! aacparse"
         else:
             source = sink
+            # What the encoder has no time for is left out: it would be behind for good, by seconds where a browser that
+            # starts takes the processors.
             video = (
                 "videotestsrc is-live=true pattern=smpte ! video/x-raw,width=1280,height=720,framerate=30/1"
+                " ! queue leaky=downstream max-size-buffers=1"
                 ' ! clockoverlay time-format=%H:%M:%S font-desc="Sans 48" halignment=center valignment=center'
                 " ! timeoverlay halignment=right valignment=bottom"
                 " ! x264enc tune=zerolatency speed-preset=veryfast bitrate=4000 key-int-max=60"

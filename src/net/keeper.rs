@@ -23,10 +23,29 @@ use super::{
 /// Chain and key.
 type Files = (PathBuf, PathBuf);
 
+/// Tells when a certificate is old.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    /// The time of day.
+    now: fn() -> SystemTime,
+    /// How often a made certificate's age is looked at.
+    look: Duration,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self {
+            now: SystemTime::now,
+            look: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Hands out the certificate of the moment. Sessions that stand keep the one that they began with.
 #[derive(Debug)]
 pub(super) struct Keeper {
     files: Option<Files>,
+    clock: Clock,
     /// Held for a moment: handshakes wait for it.
     shown: Mutex<Shown>,
     /// Held while files are read. Locked before `shown`.
@@ -57,7 +76,8 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl Keeper {
     /// Begins with the certificate of `files`, or with one made here.
-    pub(super) fn new(files: Option<Files>, now: SystemTime) -> Result<Self, Error> {
+    pub(super) fn new(files: Option<Files>, clock: Clock) -> Result<Self, Error> {
+        let now = (clock.now)();
         let (identity, origin) = match &files {
             Some(files) => {
                 let (stamp, failed) = (stamp(files), None);
@@ -72,6 +92,7 @@ impl Keeper {
         });
         Ok(Self {
             files,
+            clock,
             shown,
             origin: Mutex::new(origin),
         })
@@ -86,12 +107,12 @@ impl Keeper {
     pub(super) async fn keep(self: Arc<Self>) {
         let period = match self.files {
             Some(_) => FILES_PERIOD,
-            None => MADE_PERIOD,
+            None => self.clock.look,
         };
         loop {
             time::sleep(period).await;
             let keeper = self.clone();
-            let looked = task::spawn_blocking(move || keeper.refresh(SystemTime::now())).await;
+            let looked = task::spawn_blocking(move || keeper.refresh((keeper.clock.now)())).await;
             match looked {
                 Ok(Ok(None)) | Err(_) => {}
                 Ok(Ok(Some(fingerprint))) => tracing::info!(%fingerprint, "another certificate"),
@@ -186,9 +207,6 @@ fn stamp(files: &Files) -> Stamp {
 /// Half of a made certificate's life: a fingerprint that a page was given stays good for days.
 const RENEWED: Duration = Duration::from_secs(6 * 24 * 60 * 60);
 
-/// How often a made certificate's age is looked at.
-const MADE_PERIOD: Duration = Duration::from_secs(60);
-
 /// How often the files are looked at.
 const FILES_PERIOD: Duration = Duration::from_secs(1);
 
@@ -200,15 +218,36 @@ const FILES_TRIES: u32 = 3;
 mod pem;
 
 #[cfg(test)]
+#[path = "../../tests/common/waiting.rs"]
+mod waiting;
+
+#[cfg(test)]
 mod tests {
-    use super::{pem::pem, *};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+        sync::mpsc,
+    };
+    use web_transport_trait::{RecvStream as _, SendStream as _, Session as _};
+
+    use super::{
+        super::{
+            ConnectOptions, ListenOptions, Listener, Quic, Share, Tls, Transport, WebSocket,
+            connect,
+        },
+        pem::pem,
+        waiting::{eventually, within},
+        *,
+    };
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     #[test]
     fn a_made_certificate_is_renewed_days_before_it_expires() {
+        let keeper = Keeper::new(None, Clock::default()).unwrap();
         let start = SystemTime::now();
-        let keeper = Keeper::new(None, start).unwrap();
         let first = keeper.fingerprint();
         assert_eq!(keeper.refresh(start + 5 * DAY).unwrap(), None);
         let second = keeper.refresh(start + 7 * DAY).unwrap();
@@ -217,6 +256,94 @@ mod tests {
         assert_eq!(keeper.refresh(start + 12 * DAY).unwrap(), None);
         // Someone sets the clock right.
         assert!(keeper.refresh(start).unwrap().is_some());
+    }
+
+    /// The fingerprint as a browser is told it.
+    async fn told(server: std::net::SocketAddr) -> Fingerprint {
+        let mut stream = TcpStream::connect(server).await.unwrap();
+        let request = b"GET /certificate.sha256 HTTP/1.1\r\nHost: h\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let line = answer.lines().last().expect("there is a body");
+        line.parse().expect("it is a fingerprint")
+    }
+
+    /// A byte from one end to the other.
+    async fn works(from: &Transport, to: &Transport) {
+        within(async {
+            let mut send = from.open_uni().await.unwrap();
+            send.write_all(b"x").await.unwrap();
+            send.finish().unwrap();
+            let mut receive = to.accept_uni().await.unwrap();
+            assert_eq!(receive.read_all().await.unwrap(), "x");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_running_server_shows_a_renewed_certificate_and_its_sessions_go_on() {
+        static AHEAD: AtomicU64 = AtomicU64::new(0);
+        let clock = Clock {
+            now: || SystemTime::now() + Duration::from_secs(AHEAD.load(Ordering::Relaxed)),
+            look: Duration::from_millis(20),
+        };
+        let options = ListenOptions {
+            address: "127.0.0.1:0".into(),
+            identity: None,
+            http_root: None,
+            quic: Quic::default(),
+            protocols: vec!["moql"],
+        };
+        let mut server = Listener::bind_by(&options, Share::default(), clock)
+            .await
+            .unwrap();
+        let address = server.local_addr();
+        let (sender, mut accepted) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(session) = server.accept().await {
+                let _ = sender.send(session);
+            }
+        });
+        let dial = async |scheme: &str, fingerprints: &[Fingerprint]| {
+            let options = ConnectOptions {
+                url: format!("{scheme}://{address}/").parse().unwrap(),
+                token: None,
+                tls: Tls {
+                    fingerprints: fingerprints.to_vec(),
+                    ..Tls::default()
+                },
+                quic: Quic::default(),
+                protocols: vec!["moql"],
+                websocket: WebSocket {
+                    enabled: false,
+                    ..WebSocket::default()
+                },
+            };
+            within(connect(&options)).await
+        };
+
+        let before = told(address).await;
+        let first = dial("https", &[before]).await.unwrap().transport;
+        let first_served = within(accepted.recv()).await.unwrap().transport;
+        works(&first, &first_served).await;
+
+        AHEAD.store(7 * DAY.as_secs(), Ordering::Relaxed);
+        eventually("the certificate is renewed", async || {
+            told(address).await != before
+        })
+        .await;
+        let after = told(address).await;
+        // Who knows the new one gets in, and who asks for it first; who knows the old one does not.
+        for (scheme, fingerprints) in [("https", &[after][..]), ("http", &[])] {
+            let next = dial(scheme, fingerprints).await.unwrap().transport;
+            let next_served = within(accepted.recv()).await.unwrap().transport;
+            works(&next, &next_served).await;
+        }
+        assert!(dial("https", &[before]).await.is_err());
+        // Whoever was there goes on.
+        works(&first, &first_served).await;
+        works(&first_served, &first).await;
     }
 
     #[test]
@@ -248,7 +375,7 @@ mod tests {
         };
         let (first, second) = (made(), made());
         write(&first.0, &first.1);
-        let keeper = Keeper::new(Some(files.clone()), start).unwrap();
+        let keeper = Keeper::new(Some(files.clone()), Clock::default()).unwrap();
         let fingerprint = keeper.fingerprint();
         assert_eq!(keeper.refresh(start).unwrap(), None);
 

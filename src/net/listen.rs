@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use quinn::{
@@ -27,7 +27,7 @@ use super::{
     Error, Fingerprint, Quic, Transport,
     admission::{Admission, Share, Verdict},
     http,
-    keeper::Keeper,
+    keeper::{Clock, Keeper},
     seats::Seats,
     socket, tls,
 };
@@ -98,6 +98,15 @@ impl Listener {
 
     /// As [`bind`](Self::bind); `share` is what each host may take.
     pub async fn bind_sharing(options: &ListenOptions, share: Share) -> Result<Self, Error> {
+        Self::bind_by(options, share, Clock::default()).await
+    }
+
+    /// As [`bind_sharing`](Self::bind_sharing); `clock` says when a certificate that was made here is old.
+    pub(super) async fn bind_by(
+        options: &ListenOptions,
+        share: Share,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         let mut alpn = vec![web_transport_quinn::ALPN.as_bytes().to_vec()];
         alpn.extend(
             options
@@ -105,7 +114,7 @@ impl Listener {
                 .iter()
                 .map(|protocol| protocol.as_bytes().to_vec()),
         );
-        let keeper = Arc::new(Keeper::new(options.identity.clone(), SystemTime::now())?);
+        let keeper = Arc::new(Keeper::new(options.identity.clone(), clock)?);
         let service = http::Service {
             keeper: keeper.clone(),
             tls: Arc::new(tls::server(keeper.clone(), vec![b"http/1.1".to_vec()])?).into(),

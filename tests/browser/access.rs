@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     chromium::Page,
     fixture::{H264, PICTURE, Publisher, Watched},
+    publish,
     tokens::{KeyFile, foreign, seconds_from_now, token},
     viewer::Viewer,
 };
@@ -158,7 +159,7 @@ fn a_page_publishes_with_a_token_and_is_told_without() {
     );
     let good = token(&json!({"put": "me"}));
     let page = Page::open(&format!("{url}?jwt={good}"));
-    page.click("[data-source=camera]");
+    publish::start_camera(&page);
     viewer.until(|seen| seen.pictures.len() >= 10);
     assert_eq!(page.evaluate("location.href"), url);
 }

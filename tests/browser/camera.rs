@@ -1,6 +1,7 @@
 //! Reads what Chromium's made-up camera draws: a disc that turns by 600 degrees a second, and a clock in digits above it.
 //!
-//! When it has drawn the picture before that of each half second the made-up microphone beeps.
+//! With every tenth picture the made-up microphone beeps. Which of the ten it is cannot be told from the clock, which begins
+//! with the first picture, however late that is.
 
 /// A picture that was read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,9 +25,14 @@ pub(crate) fn read(picture: &[u8], width: usize) -> Option<Reading> {
         return None;
     }
     Some(Reading {
-        phase: degrees as f64 / 0.6,
+        phase: phase(degrees),
         whole_second: alike(&digits[0], &digits[8]),
     })
+}
+
+/// Milliseconds of the clock when so many degrees of the disc are drawn, up to whole turns.
+pub(crate) fn phase(degrees: usize) -> f64 {
+    degrees as f64 / 0.6
 }
 
 /// How many degrees of the disc are drawn.

@@ -27,7 +27,8 @@ impl Page {
     }
 
     pub(crate) fn open_sized(url: &str, width: u32, height: u32) -> Self {
-        let request = json!({"command": "open", "url": url, "width": width, "height": height});
+        let script = include_str!("tap.js");
+        let request = json!({"command": "open", "url": url, "script": script, "width": width, "height": height});
         let number = Driver::running()
             .ask(request)
             .unwrap_or_else(|error| panic!("{url} does not open: {error}"));

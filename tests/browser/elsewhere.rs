@@ -74,9 +74,7 @@ fn the_page_comes_back_to_another_element_that_was_away() {
     let watched = Watched::of(open(&here, &url, ""));
     watched.sees(10);
     drop(publisher);
-    watched
-        .page
-        .until("document.getElementById('stage').dataset.state === 'waiting'");
+    watched.waits();
     // With another certificate.
     let _publisher = there(&sink.replace(":0", &format!(":{port}")));
     watched.sees(10);

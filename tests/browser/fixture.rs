@@ -10,7 +10,10 @@ use gst::prelude::*;
 use gst_video::VideoFrameExt as _;
 use serde_json::Value;
 
-use crate::chromium::Page;
+use crate::{
+    chromium::Page,
+    order::{self, Shown},
+};
 
 /// A live picture of 640 × 360 with a clock, for what follows.
 pub(crate) const PICTURE: &str = "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
@@ -108,28 +111,28 @@ impl Watched {
         Self { page }
     }
 
-    /// Waits for a moving picture: `count` different times, none unreadable, in order. Returns the median of their ages in
-    /// milliseconds.
+    /// Waits for a moving picture: `count` different times, in order, each going with the clock in its picture. Returns the
+    /// median of their ages in milliseconds.
     pub(crate) fn sees(&self, count: usize) -> f64 {
         self.page.evaluate("probe.frames.length = 0");
         self.page.until(&format!("probe.frames.length >= {count}"));
-        let frames = self.page.evaluate("probe.frames");
-        let frames = frames.as_array().expect("it is a list");
-        let column = |name: &str| -> Vec<i64> {
-            let value = |frame: &Value| frame[name].as_i64().expect("it is a number");
-            frames.iter().map(value).collect()
-        };
-        let clocks = column("clock");
-        // Each picture waits in the player for a timer of its own, so while its buffer changes one may be overtaken.
-        let back = clocks.windows(2).filter(|pair| pair[0] >= pair[1]).count();
-        assert!(
-            back * 20 <= clocks.len(),
-            "the clock in the picture goes back: {clocks:?}"
-        );
-        let mut ages = column("age");
+        let seen = "[decoders.map((decoder) => decoder.given), probe.frames]";
+        let (given, shown): (Vec<Vec<i64>>, Vec<Shown>) =
+            serde_json::from_value(self.page.evaluate(seen)).expect("the probe says it so");
+        if let Err(error) = order::check(&given, &shown) {
+            panic!("{error}; shown: {shown:?}");
+        }
+        let mut ages: Vec<i64> = shown.iter().map(|picture| picture.age).collect();
         ages.sort_unstable();
         assert!(ages[0] < 10_000, "the picture is from long ago: {ages:?}");
         ages[ages.len() / 2] as f64
+    }
+
+    /// Waits until the page waits for a broadcast. The last picture of the one before stands there until the next comes.
+    pub(crate) fn waits(&self) {
+        self.page
+            .until("document.getElementById('stage').dataset.state === 'waiting'");
+        self.page.until("probe.still()");
     }
 
     /// How many milliseconds after the clock in each picture that was seen the catalog says that it was taken.

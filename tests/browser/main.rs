@@ -8,8 +8,10 @@ mod authority;
 mod camera;
 mod certificates;
 mod chromium;
+mod demo;
 mod elsewhere;
 mod fixture;
+mod order;
 #[path = "../common/pem.rs"]
 mod pem;
 #[path = "../common/program.rs"]

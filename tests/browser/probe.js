@@ -33,21 +33,39 @@
     return check === word % 256 ? clock : undefined;
   };
 
+  // What the player drew last: the time of the picture in milliseconds, and how many decoders had had their turn by then.
+  let drawn;
+  const closed = () => window.decoders.filter((decoder) => decoder.closed).length;
+  const painter = canvas.getContext("2d");
+  painter.drawImage = (picture, ...place) => {
+    drawn = { timestamp: picture.timestamp / 1000, decoder: closed() };
+    CanvasRenderingContext2D.prototype.drawImage.call(painter, picture, ...place);
+  };
+
+  // A picture that stands there while nothing is drawn is seen once, however often the list of pictures is emptied.
+  let seen;
   const look = () => {
-    if (canvas.width > 0 && player.renderer.out.frame.peek()) {
+    if (canvas.width > 0 && player.renderer.out.frame.peek() && drawn) {
       probe.samples++;
       probe.width = canvas.width;
       const clock = read();
       if (clock === undefined) probe.unreadable++;
-      else if (probe.frames.at(-1)?.clock !== clock) {
-        const timestamp = player.renderer.out.timestamp.peek();
-        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, width: canvas.width, timestamp });
+      else if (clock !== seen) {
+        seen = clock;
+        probe.frames.push({ clock, age: (Date.now() - clock) & 0xffffff, ...drawn });
       }
     }
     // After the player's own drawing of this moment.
     requestAnimationFrame(() => setTimeout(look));
   };
   look();
+
+  // Once nothing more can be drawn of what was given to decoders until now; false while one of them is open.
+  probe.still = async () => {
+    if (closed() < window.decoders.length) return false;
+    for (let round = 0; round < 2; round++) await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+    return true;
+  };
 
   let analyser;
   player.signals.run((effect) => {

@@ -7,6 +7,7 @@ use std::{
 
 use gst::prelude::*;
 use gst_video::VideoFrameExt as _;
+use serde::Deserialize;
 
 use crate::{
     camera::{self, Reading, TURN},
@@ -32,8 +33,8 @@ pub(crate) struct Seen {
     loud: Option<f64>,
 }
 
-/// A buffer before the decoder.
-#[derive(Debug, Clone, Copy)]
+/// A buffer before the decoder, or what an encoder of the page gave; its time is in milliseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Unit {
     pub(crate) time: f64,
     pub(crate) size: usize,
@@ -208,15 +209,16 @@ impl Seen {
 
     /// How much later than `encoded` says the units of a kind are, in milliseconds.
     ///
-    /// `encoded` are times in milliseconds with sizes. Units are known by their sizes: the delay is the one by which most of
-    /// them fit. Those of the last seconds count: while it starts, the source still follows the clock.
-    pub(crate) fn delay(&self, kind: usize, encoded: &[(f64, usize)]) -> f64 {
-        let last = self.coded[kind].last().map_or(0.0, |unit| unit.time);
-        let steady = |unit: &&Unit| unit.time > last - STEADY;
-        let units: Vec<&Unit> = self.coded[kind].iter().filter(steady).collect();
+    /// Units are known by their sizes: the delay is the one by which most of them fit. Those of the first seconds do not
+    /// count: while it starts, the source still follows the clock.
+    pub(crate) fn delay(&self, kind: usize, encoded: &[Unit]) -> f64 {
+        let units = self.coded[kind]
+            .iter()
+            .filter(|unit| unit.time > self.steady());
+        let units: Vec<&Unit> = units.collect();
         let pairs = units.iter().copied().flat_map(|unit| {
-            let same = encoded.iter().filter(|chunk| chunk.1 == unit.size);
-            same.map(|chunk| unit.time - chunk.0)
+            let same = encoded.iter().filter(|chunk| chunk.size == unit.size);
+            same.map(|chunk| unit.time - chunk.time)
         });
         let mut delays: Vec<f64> = pairs.collect();
         delays.sort_by(f64::total_cmp);
@@ -228,8 +230,9 @@ impl Seen {
             .map(together)
             .max_by_key(|delays| delays.len());
         let mut most = most.expect("something came out").to_vec();
+        assert!(units.len() >= ENOUGH, "{} of kind {kind}", units.len());
         assert!(
-            most.len() >= 15 && most.len() * 10 >= units.len() * 8,
+            most.len() * 10 >= units.len() * 8,
             "{} of {} of kind {kind} are what was encoded, {} ms later",
             most.len(),
             units.len(),
@@ -255,40 +258,89 @@ impl Seen {
             .iter()
             .filter_map(|picture| Some(picture.time - picture.reading?.phase));
         let begins: Vec<f64> = begins.collect();
-        let Some(first) = begins.get(begins.len() / 2) else {
+        let Some(begin) = middle_of_turns(&begins) else {
             return Vec::new();
         };
-        let mut errors: Vec<f64> = begins
-            .iter()
-            .map(|begin| around(begin - first, TURN))
-            .collect();
-        let middle = median(&mut errors);
-        errors
-            .iter_mut()
-            .for_each(|error| *error = around(*error - middle, TURN).abs());
+        let errors = begins.iter().map(|other| around(other - begin, TURN).abs());
+        let mut errors: Vec<f64> = errors.collect();
         errors.sort_by(f64::total_cmp);
         errors
     }
 
-    /// How long after its picture each beep of a whole second is, in milliseconds; negative: it is early.
-    pub(crate) fn beeps_after_pictures(&self) -> Vec<f64> {
-        let beeps = |picture: f64| self.beeps.iter().map(move |beep| beep - picture);
-        let nearest = |picture| beeps(picture).min_by(|a, b| a.abs().total_cmp(&b.abs()));
-        let begin = self.pictures.first().map_or(0.0, |picture| picture.time);
-        let pictures = self.pictures.windows(2).filter_map(|pair| {
-            let (before, after) = (pair[0].reading?, pair[1].reading?);
-            // Where a picture was left out it is not known when it was drawn.
-            let next = around(after.phase - before.phase - PICTURE, TURN).abs() < PICTURE / 2.0;
-            let beeps = after.whole_second && !before.whole_second && next;
-            // And the page learns at first how long things are under way.
-            (beeps && pair[0].time - begin > STEADY).then_some(pair[0].time)
-        });
-        // There is a beep with each half second too.
-        pictures
-            .filter_map(nearest)
-            .filter(|error| error.abs() < 250.0)
-            .collect()
+    /// When everything was steady.
+    fn steady(&self) -> f64 {
+        let begins = self.coded.iter().filter_map(|units| units.first());
+        let begins = begins.map(|unit| unit.time);
+        begins.fold(0.0, f64::max) + STEADY
     }
+
+    /// Whether enough came out since then to tell how late it is.
+    pub(crate) fn is_steady(&self) -> bool {
+        let since = |times: &mut dyn Iterator<Item = f64>| {
+            times.filter(|time| *time > self.steady()).count()
+        };
+        let [pictures, sounds] = &self.coded;
+        since(&mut pictures.iter().map(|unit| unit.time)) >= ENOUGH
+            && since(&mut sounds.iter().map(|unit| unit.time)) >= ENOUGH
+            && since(&mut self.beeps.iter().copied()) >= BEEPS
+    }
+
+    /// How much later the sound is than the picture, in milliseconds, from the camera and the microphone until they are
+    /// decoded here. By nothing but what is in them: the beeps that the microphone made and the disc that the camera drew.
+    ///
+    /// `delay` says roughly how much later than the clock of the page all of it is: a disc is the same after a whole turn,
+    /// and a beep like any other.
+    pub(crate) fn sound_after_picture(&self, captured: &Captured, delay: f64) -> f64 {
+        let steady = |time: f64| time > self.steady();
+
+        // The clock of the camera against that of the page, by the picture that was under way for the least time.
+        let lags = captured
+            .pictures
+            .iter()
+            .map(|picture| picture.1 - picture.0);
+        let lag = lags.min_by(f64::total_cmp).expect("pictures were captured");
+        let begins = captured
+            .pictures
+            .iter()
+            .filter_map(|picture| Some(picture.0 + lag - camera::phase(picture.2?)));
+        let made = middle_of_turns(&begins.collect::<Vec<_>>()).expect("discs were drawn");
+        let begins = self
+            .pictures
+            .iter()
+            .filter(|picture| steady(picture.time))
+            .filter_map(|picture| Some(picture.time - picture.reading?.phase));
+        let seen = middle_of_turns(&begins.collect::<Vec<_>>()).expect("discs were seen");
+        let picture = around(seen - made - delay, TURN);
+
+        let sounds = self.beeps.iter().filter(|beep| steady(**beep)).map(|beep| {
+            let lates = captured.beeps.iter().map(|made| beep - made - delay);
+            let nearest = lates.min_by(|a, b| a.abs().total_cmp(&b.abs()));
+            nearest.expect("the microphone beeped")
+        });
+        let mut sounds: Vec<f64> = sounds.collect();
+        assert!(sounds.len() >= BEEPS, "{} beeps were heard", sounds.len());
+        median(&mut sounds) - picture
+    }
+}
+
+/// What the made-up camera and microphone of a page made; all times in milliseconds.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Captured {
+    /// When it was captured, by the camera's clock; when it came to the page, by the page's; how many degrees of the disc
+    /// were drawn.
+    pictures: Vec<(f64, f64, Option<usize>)>,
+    /// By the page's clock.
+    beeps: Vec<f64>,
+}
+
+/// The middle one of times that are the same but for whole turns of the disc.
+fn middle_of_turns(times: &[f64]) -> Option<f64> {
+    let first = *times.get(times.len() / 2)?;
+    let mut times: Vec<f64> = times
+        .iter()
+        .map(|time| around(time - first, TURN))
+        .collect();
+    Some(first + median(&mut times))
 }
 
 pub(crate) fn median(values: &mut [f64]) -> f64 {
@@ -314,11 +366,14 @@ fn running_time(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<f64> {
 /// Milliseconds that a page or a source takes to be steady at most.
 const STEADY: f64 = 3000.0;
 
+/// So many pictures, and packets of sound, tell how late they are.
+const ENOUGH: usize = 30;
+
+/// So many beeps do.
+const BEEPS: usize = 4;
+
 /// Milliseconds by which a source may have followed a clock meanwhile.
 const SLEW: f64 = 20.0;
-
-/// Milliseconds between pictures, by the clock of the made-up camera.
-const PICTURE: f64 = 50.0;
 
 /// Loudness of a beep; its silence is none of a room.
 const LOUD: u16 = 2000;

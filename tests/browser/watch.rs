@@ -11,6 +11,8 @@ const LISTEN: &str = "moqsink name=sink listen=127.0.0.1:0 broadcast=cam";
 
 const AAC: &str = "avenc_aac ! aacparse";
 
+const VP8: &str = "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=30 target-bitrate=1500000";
+
 /// Unlike vp8enc it looks 25 frames ahead by default.
 const VP9: &str = "vp9enc deadline=1 cpu-used=8 lag-in-frames=0 keyframe-max-dist=30 target-bitrate=1500000 ! vp9parse";
 
@@ -121,9 +123,7 @@ fn a_publisher_that_comes_back_is_seen_again() {
     let watched = Watched::open(&publisher.url());
     watched.sees(15);
     drop(publisher);
-    watched
-        .page
-        .until("document.getElementById('stage').dataset.state === 'waiting'");
+    watched.waits();
     let sink = LISTEN.replace(":0", &format!(":{port}"));
     let publisher = Publisher::start(&line(&sink));
     watched.sees(15);
@@ -185,8 +185,7 @@ fn the_page_looks_good_on_a_desk_and_on_a_phone() {
 
 #[test]
 fn vp8_plays_in_chromium() {
-    let encoder = "vp8enc deadline=1 cpu-used=8 keyframe-max-dist=30 target-bitrate=1500000";
-    plays("VP8 and Opus", encoder, "opusenc", "legacy");
+    plays("VP8 and Opus", VP8, "opusenc", "legacy");
 }
 
 #[test]
@@ -203,6 +202,14 @@ fn av1_plays_in_chromium() {
 fn vp9_and_av1_play_in_fragments() {
     plays("VP9 and Opus in CMAF", VP9, "opusenc", "cmaf");
     plays("AV1 and Opus in CMAF", AV1, "opusenc", "cmaf");
+}
+
+#[test]
+fn vp8_plays_in_fragments_and_everything_in_low_overhead_containers() {
+    plays("VP8 and Opus in CMAF", VP8, "opusenc", "cmaf");
+    plays("VP8 and AAC in LOC", VP8, AAC, "loc");
+    plays("VP9 and Opus in LOC", VP9, "opusenc", "loc");
+    plays("AV1 and Opus in LOC", AV1, "opusenc", "loc");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 // A Chromium that tests drive: commands come as lines of JSON on stdin, answers go as lines of JSON to stdout. It ends
 // with its stdin.
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -31,13 +33,33 @@ const context = await chromium.launchPersistentContext(profile, {
   ignoreHTTPSErrors: true,
   viewport: { width: 1280, height: 800 },
 });
+await warmUp();
 const pages = new Map();
 let count = 0;
 
+/**
+ * Uses camera and microphone once, while nothing else goes on. Chromium sometimes never answers the first page that asks which
+ * there are, where other pages play on a busy machine.
+ */
+async function warmUp() {
+  const server = createServer((_, answer) => answer.end()).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${server.address().port}/`, { timeout: 20_000 });
+  await page.evaluate(async () => {
+    await navigator.mediaDevices.enumerateDevices();
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+    for (const track of stream.getTracks()) track.stop();
+  });
+  await page.close();
+  server.close();
+}
+
 const commands = {
-  /** Opens an address in a new page. */
-  async open({ url, width = 1280, height = 800 }) {
+  /** Opens an address in a new page, where `script` runs before anything of the page does. */
+  async open({ url, script, width = 1280, height = 800 }) {
     const page = await context.newPage();
+    await page.addInitScript(script);
     const number = ++count;
     await page.setViewportSize({ width, height });
     page.on("console", (message) => process.stderr.write(`page ${number}: ${message.text()}\n`));
