@@ -63,6 +63,7 @@ impl<T: Content> Producer<T> {
     }
 
     /// Changes the value and wakes every reader, unless the cell has ended.
+    #[inline]
     pub(super) fn modify<R>(&self, change: impl FnOnce(&mut T) -> R) -> Result<R> {
         let (result, woken) = {
             let mut state = self.0.state.lock();

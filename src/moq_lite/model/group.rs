@@ -82,6 +82,7 @@ impl Content for GroupState {}
 
 impl GroupState {
     /// The tracks that have become too large by this frame.
+    #[inline]
     fn push(&mut self, slot: Slot) -> Result<Vec<Arc<Budget>>> {
         let size = slot.body.size();
         let bytes = self.bytes.saturating_add(size);
@@ -214,6 +215,7 @@ impl GroupProducer {
         }
     }
 
+    #[inline]
     fn push_whole(&mut self, chunks: impl IntoIterator<Item = Bytes>, stamp: Stamp) -> Result<()> {
         let body = Body::whole(chunks);
         self.push(Slot { stamp, body })
@@ -226,6 +228,7 @@ impl GroupProducer {
         Ok(frame)
     }
 
+    #[inline]
     fn push(&mut self, slot: Slot) -> Result<()> {
         let exceeded = self.state.modify(|group| group.push(slot))??;
         for budget in exceeded {
