@@ -13,10 +13,10 @@
 //!   of moq-net. Half of moq-net, 24.6 bytes, is less than the handle alone: it would take a copy of every payload into a
 //!   buffer that frames share. A frame in several pieces costs one allocation more.
 //! - A read takes the lock of the group and another handle to the bytes, two atomic operations each, as does the floor. With 1, 10,
-//!   100 and 1000 consumers ours took 0.56, 0.49, 0.44 and 0.41 of the time of moq-net, 0.11, 0.18, 0.22 and 0.25 of that of
-//!   0.12.0, and 2.2 to 2.4 times the floor.
+//!   100 and 1000 consumers ours took 0.43, 0.44, 0.43 and 0.45 of the time of moq-net, 0.10, 0.19, 0.25 and 0.28 of that of
+//!   0.12.0, and 1.7 to 2.3 times the floor.
 //! - Announcing 10,000 broadcasts took 0.7 of the time of 0.12.0 and a tenth of that of moq-net.
-//! - A track over QUIC had 0.83 of the rate of a plain stream, where each end has a thread of its own. Where both ends share a
+//! - A track over QUIC had 0.91 of the rate of a plain stream, where each end has a thread of its own. Where both ends share a
 //!   runtime of two threads both are slower, and ours had about 0.6: it has more tasks, which then wander.
 //!
 //! `transport-bench [ROUNDS]`; 15 rounds without it.
